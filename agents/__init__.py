@@ -1,0 +1,1 @@
+"""What acts: features, ensemble, dead letters, metrics, commands and the wiring."""

@@ -1,0 +1,1 @@
+"""The decision: pure maths from features to a signal."""

@@ -1,0 +1,1 @@
+"""How it runs: local services, the demo, images and manifests."""

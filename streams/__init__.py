@@ -1,0 +1,1 @@
+"""What flows: records, codecs, topics, micro-batches, feeds and indicators."""

@@ -1,0 +1,45 @@
+"""Errors, named by what an operator does about them.
+
+    HayateError
+    ├── FatalError              the process must not go on: fix what the message names, start again
+    │   ├── ConfigError         a setting is wrong
+    │   ├── TopicError          a topic is missing or has another partition count
+    │   └── StateError          a state row was written by another feature set, or for another log
+    ├── RetryError              the world is away for now: the same work is tried again
+    └── TickRejected            one record goes to `ticks-rejected`, the rest goes on
+
+Every message names the key, the value and the remedy.
+"""
+
+
+class HayateError(Exception):
+    """Base of every error Hayate raises on purpose."""
+
+
+class FatalError(HayateError):
+    """The process must not go on; the message says what to change before the next start."""
+
+
+class ConfigError(FatalError):
+    """A setting, or a combination of settings, cannot work."""
+
+
+class TopicError(FatalError):
+    """A topic is missing, or its partition count is not the configured one."""
+
+
+class StateError(FatalError):
+    """A state row cannot be used by this feature set on this log."""
+
+
+class RetryError(HayateError):
+    """A server is away for now; the caller keeps the work and tries again."""
+
+
+class TickRejected(HayateError):
+    """One tick is not accepted: `reason` is a short fixed word (a metric label), `detail` is for a person."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

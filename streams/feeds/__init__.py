@@ -1,0 +1,1 @@
+"""Where ticks come from: files and a simulated market."""

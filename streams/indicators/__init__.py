@@ -1,0 +1,1 @@
+"""The catalogue of incremental indicators: pure, compiled steps over flat float64 state."""

@@ -1,0 +1,114 @@
+"""Every setting of Hayate: one frozen object, read from `HAYATE_*` variables by app.py and the commands only."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import ConfigError
+
+PREFIX = "HAYATE_"
+
+
+class Settings(BaseSettings):
+    """The settings of one worker. Each field is the variable `HAYATE_<NAME>`; `.env.example` lists them all."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    kafka_url: str = "kafka://127.0.0.1:9092"
+    """Bootstrap servers, `kafka://host:port` (several: separated by `;`)."""
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    """`redis://[user[:password]@]host:port/db`, `rediss://` for TLS."""
+    redis_password_file: Path | None = None
+    """File whose first line is the password of `redis_url`; wins over one in the URL."""
+
+    app_id: str = "hayate"
+    """Consumer group, and prefix of the state changelog topic."""
+    topic_prefix: str = ""
+    """Put before every topic name, so that several Hayates share one Kafka."""
+    partitions: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Partitions of every topic: the upper bound of workers that share the load."""
+    replication: Annotated[int, Field(ge=1)] = 1
+    """Replicas of every topic that `topics` creates."""
+    ticks_retention_hours: Annotated[int, Field(ge=1)] = 168
+    """How long `ticks` and `ticks-rejected` keep their records."""
+    outputs_retention_hours: Annotated[int, Field(ge=1)] = 168
+    """How long `features` and `signals` keep their records."""
+
+    data_dir: Path = Path(".hayate/worker")
+    """Folder of the RocksDB state; one worker process each."""
+    web_host: str = "127.0.0.1"
+    """Where `/metrics` and `/healthz` listen."""
+    web_port: Annotated[int, Field(ge=1, le=65535)] = 6066
+    """Port of `/metrics` and `/healthz`; one worker process each."""
+
+    feature_set: str = "default"
+    """Name of a feature set in streams/feature_sets, or the path of a TOML file."""
+    lateness_ms: Annotated[int, Field(ge=0)] = 5_000
+    """A tick older than the last of its symbol by more than this is late."""
+    late: Literal["reject", "fold"] = "reject"
+    """What becomes of a late tick: `ticks-rejected`, or folded with the last event time."""
+    any_partition: bool = False
+    """Accept ticks without key or on another partition than their key's (one symbol may then have two states)."""
+
+    checkpoint_ms: Annotated[int, Field(ge=0, le=60_000)] = 1_000
+    """Interval between checkpoints of a partition; 0 after every batch."""
+    session_timeout_s: Annotated[float, Field(ge=1, le=300)] = 10.0
+    """Silence after which the broker gives a worker's partitions to others."""
+    compression: Literal["none", "lz4", "zstd", "gzip"] = "none"
+    """Compression of the records that the worker produces."""
+
+    feature_ttl_s: Annotated[int, Field(ge=1)] = 300
+    """Life of the history keys `feature:{symbol}:{indicator}:{second}` in Redis."""
+    latest_ttl_s: Annotated[int, Field(ge=1)] = 86_400
+    """Life of `feature:{symbol}:latest` after its last write."""
+
+    horizon_ms: Annotated[int, Field(ge=1)] = 10_000
+    """How far ahead a signal looks."""
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> "Settings":
+        """Read `HAYATE_*` from the environment; a variable that is no setting is refused by name.
+
+        Raises:
+            ConfigError: naming the variable, its value and the remedy. Values of secrets are never shown.
+        """
+        known = {f"{PREFIX}{name}".upper() for name in cls.model_fields}
+        unknown = sorted(k for k in os.environ if k.startswith(PREFIX) and k not in known and k not in OTHER_VARIABLES)
+        if unknown:
+            raise ConfigError(f"unknown setting {', '.join(unknown)}: unset it, or see .env.example for the names")
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            name = f"{PREFIX}{'.'.join(str(part) for part in first['loc'])}".upper()
+            shown = "" if "password" in name.lower() or "url" in name.lower() else f"={os.environ.get(name, '')!r}"
+            raise ConfigError(f"{name}{shown}: {first['msg']}; see .env.example") from None
+
+    def topic(self, name: str) -> str:
+        """Full name of the topic called `name` in the docs."""
+        return f"{self.topic_prefix}{name}"
+
+    def redis_password(self) -> SecretStr | None:
+        """Password from `redis_password_file`, or None to use what the URL holds."""
+        if self.redis_password_file is None:
+            return None
+        try:
+            text = self.redis_password_file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"{PREFIX}REDIS_PASSWORD_FILE={self.redis_password_file}: {error.strerror}; name a readable file"
+            ) from None
+        return SecretStr(text.splitlines()[0] if text else "")
+
+
+OTHER_VARIABLES = frozenset(
+    {
+        "HAYATE_CACHE",  # deploy/local: where downloads are kept
+        "HAYATE_TEST_KAFKA_URL",  # tests: servers to use instead of starting some
+        "HAYATE_TEST_REDIS_URL",
+    }
+)
+"""Variables with our prefix that are not the worker's."""

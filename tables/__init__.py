@@ -1,0 +1,1 @@
+"""What is remembered: indicator state (RocksDB and its changelog) and the feature store (Redis)."""
