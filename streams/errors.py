@@ -36,7 +36,7 @@ class RetryError(HayateError):
     """A server is away for now; the caller keeps the work and tries again."""
 
 
-class TickRejected(HayateError):
+class TickRejected(HayateError):  # noqa: N818 - a verdict, not a fault
     """One tick is not accepted: `reason` is a short fixed word (a metric label), `detail` is for a person."""
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -1,0 +1,96 @@
+"""The ensemble agent's work: feature records of one partition in, one signal each out."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiokafka import ConsumerRecord
+
+from agents.decision.decisions import ACTIONS
+from agents.decision.ensemble import EnsembleSystem
+from agents.decision.feature_records import FeatureRecordDecoder
+from agents.decision.signals import encode_signals
+from agents.metrics import Metrics
+from streams.headers import header, integer
+from streams.kafka.outlet import Record
+from streams.kafka.tail import Checkpoint
+from streams.records import SENT_NS, SOURCE
+
+if TYPE_CHECKING:
+    from agents.lane import Lane
+
+log = logging.getLogger(__name__)
+
+
+class EnsembleTopics(NamedTuple):
+    """Full names of the topics that this agent reads and writes."""
+
+    features: str
+    signals: str
+
+
+class EnsembleJob:
+    """One partition's decisions (agents.job.Job). It keeps no state but which ticks it has acted on."""
+
+    def __init__(
+        self, topics: EnsembleTopics, system: EnsembleSystem, decoder: FeatureRecordDecoder, metrics: Metrics
+    ) -> None:
+        self.streams = (topics.signals,)
+        self._topics = topics
+        self._system = system
+        self._decoder = decoder
+        self._metrics = metrics
+        self._seen = -1
+
+    def open(self, partition: int, checkpoint: Checkpoint | None) -> None:  # noqa: ARG002 - the job of any partition
+        """Go on behind the last tick that was acted on."""
+        self._seen = -1 if checkpoint is None else checkpoint.seen
+
+    def process(self, lane: "Lane", records: Sequence[ConsumerRecord]) -> None:
+        """Decode, decide, encode, emit."""
+        self._metrics.batch_size.observe("ensemble", [len(records)])
+        fresh = self._without_copies(records)
+        features = self._decoder.decode([record.value for record in fresh])
+        for place, rejection in features.rejected:
+            record = fresh[place]
+            log.warning("%s[%d]@%d: no signal: %s", record.topic, record.partition, record.offset, rejection)
+            self._metrics.unreadable.labels(rejection.reason).inc()
+        if not len(features):
+            return
+        decisions = self._system.decide(features.values, features.price)
+        signals = encode_signals(
+            decisions, features.ids, features.symbols, features.ts_ns, features.schema, self._system.model
+        )
+        for place, signal, action in zip(features.places, signals, decisions.action.tolist(), strict=True):
+            record = fresh[place]
+            sent = header(record.headers, SENT_NS)
+            headers = [(SENT_NS, sent)] if sent is not None else []
+            lane.emit(self._topics.signals, record.offset, Record(record.key, signal, headers), (ACTIONS[action], sent))
+
+    def seen(self) -> int:
+        """Source offset of the newest tick acted on."""
+        return self._seen
+
+    def rows(self) -> None:
+        """Rule members remember nothing."""
+
+    def acknowledged(self, stream: str, notes: Sequence[Any]) -> None:  # noqa: ARG002 - there is one stream
+        """Count what Kafka has, and how long it took."""
+        for action, _ in notes:
+            self._metrics.signals.labels(action).inc()
+        self._metrics.observe_latency("signal", [integer(sent) for _, sent in notes])
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    def _without_copies(self, records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+        """Records of ticks not acted on yet: a worker that lost its partition unknowingly writes exact copies."""
+        fresh = []
+        for record in records:
+            source = header(record.headers, SOURCE)
+            if source is not None:
+                if (offset := integer(source)) <= self._seen:
+                    continue
+                self._seen = offset
+            fresh.append(record)
+        return fresh

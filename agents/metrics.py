@@ -1,0 +1,83 @@
+"""Everything the worker counts, in one place. The registry is passed in; `/metrics` shows it (agents/web.py)."""
+
+from collections.abc import Iterable, Sequence
+from time import time_ns
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, PlatformCollector, ProcessCollector
+
+from agents.histogram import BatchHistogram
+
+if TYPE_CHECKING:
+    from tables.feature_store import RealTimeFeatureStore
+
+LATENCY_BUCKETS_S: Final = (
+    *(0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075),
+    *(0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0),
+)
+BATCH_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
+
+
+class Metrics:
+    """Counters of one worker."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        for collector in (GCCollector, PlatformCollector, ProcessCollector):
+            collector(registry=registry)
+        self.ticks = Counter("hayate_ticks", "Ticks folded", registry=registry)
+        self.rejected = Counter(
+            "hayate_ticks_rejected", "Records sent to ticks-rejected, by reason", ["reason"], registry=registry
+        )
+        self.repeated = Counter(
+            "hayate_ticks_repeated", "Ticks read again after a restart and not folded twice", registry=registry
+        )
+        self.marks = Counter("hayate_marks", "Clock marks and reference copies", registry=registry)
+        self.features = Counter("hayate_features", "Feature records acknowledged by Kafka", registry=registry)
+        self.signals = Counter(
+            "hayate_signals", "Signals acknowledged by Kafka, by action", ["action"], registry=registry
+        )
+        self.unreadable = Counter(
+            "hayate_features_unreadable",
+            "Feature records that the ensemble could not use, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.lane_restarts = Counter(
+            "hayate_lane_restarts", "Partitions that started again from their last checkpoint", registry=registry
+        )
+        self.lag = Gauge("hayate_lag_records", "Records not read yet", ["topic", "partition"], registry=registry)
+        self.redis_up = Gauge("hayate_redis_up", "1 while Redis answers", registry=registry)
+        self.redis_pending = Gauge("hayate_redis_pending", "Writes that wait for Redis", registry=registry)
+        self.redis_dropped = Gauge(
+            "hayate_redis_dropped", "History writes given up while Redis was away", registry=registry
+        )
+        self.batch_size = BatchHistogram("hayate_batch_size", "Records per batch, by agent", "agent", BATCH_BUCKETS)
+        self.latency = BatchHistogram(
+            "hayate_latency_seconds",
+            "From the producer's clock before the send until the result is acknowledged, by result",
+            "to",
+            LATENCY_BUCKETS_S,
+        )
+        registry.register(self.batch_size)
+        registry.register(self.latency)
+
+    def observe_latency(self, to: str, sent_ns: Sequence[int]) -> None:
+        """Record how long ago the ticks of these results were sent; 0 stands for a tick that does not say."""
+        sent = np.array(sent_ns, np.int64)
+        sent = sent[sent > 0]
+        if len(sent):
+            self.latency.observe(to, (time_ns() - sent) / 1e9)
+
+    def observe_store(self, store: "RealTimeFeatureStore") -> None:
+        """Copy the feature store's own counters, at every scrape."""
+        self.redis_up.set_function(lambda: float(store.up))
+        self.redis_pending.set_function(lambda: float(store.pending))
+        self.redis_dropped.set_function(lambda: float(store.dropped))
+
+    def set_lag(self, lags: Iterable[tuple[str, int, int]]) -> None:
+        """Set the lag of each (topic, partition, records); partitions that went away are forgotten."""
+        self.lag.clear()
+        for topic, partition, records in lags:
+            self.lag.labels(topic, str(partition)).set(records)

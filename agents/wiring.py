@@ -1,0 +1,144 @@
+"""The one place that wires everything: settings in, Faust app out."""
+
+from typing import Any
+
+import faust
+from faust.types import TP, StreamT
+from prometheus_client import CollectorRegistry
+from yarl import URL
+
+from agents.application import HayateApp
+from agents.commands import add_commands
+from agents.decision.ensemble import EnsembleSystem
+from agents.metrics import Metrics
+from agents.pipeline import AsyncPredictionPipeline
+from agents.web import add_pages
+from streams.engine import RealTimeFeatureEngine
+from streams.feature_set import FeatureSet
+from streams.kafka.batching import Batch, BatchScheduler, BatchSchema
+from streams.kafka.topics import FEATURES, STATE_TABLE, TICKS
+from streams.kafka_url import bootstrap_servers
+from streams.settings import Settings
+from tables.feature_store import RealTimeFeatureStore
+from tables.indicator_state import ROCKSDB_OPTIONS, IndicatorStateTable
+
+MAX_BATCH_BYTES = 512 * 1024
+"""One request per partition is on its way at a time, so throughput is batch size over round trip."""
+MAX_REQUEST_BYTES = 8 * 1024 * 1024
+NS_PER_MS = 1_000_000
+
+
+def build(settings: Settings) -> HayateApp:
+    """A fresh application. Nothing is connected and no file is touched before Faust starts it.
+
+    Raises:
+        ConfigError: the feature set, or a combination of settings, cannot work.
+    """
+    app = _faust_app(settings)
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    feature_set = FeatureSet.load(settings.feature_set)
+    engine = RealTimeFeatureEngine(
+        feature_set, lateness_ns=settings.lateness_ms * NS_PER_MS, fold_late=settings.late == "fold"
+    )
+    system = EnsembleSystem(feature_set.outputs, horizon_ms=settings.horizon_ms)
+    store = RealTimeFeatureStore(
+        settings.redis_url,
+        password=settings.redis_password(),
+        names=feature_set.outputs,
+        schema=feature_set.version,
+        ttl_s=settings.feature_ttl_s,
+        latest_ttl_s=settings.latest_ttl_s,
+    )
+    metrics.observe_store(store)
+    app.pipeline = AsyncPredictionPipeline(
+        settings,
+        engine,
+        system,
+        _state_table(app, settings),
+        store,
+        metrics,
+        broker=lambda: app.consumer,  # type: ignore[arg-type, return-value]  # ours, by the app's transport
+        producer=lambda: app.producer.client_producer,  # type: ignore[attr-defined]  # ours, by the app's transport
+        on_fatal=app.give_up,
+    )
+    _add_agents(app, settings)
+    app.on_partitions_revoked.connect(_on_revoked)  # type: ignore[arg-type]  # faust's own example has this signature
+    add_pages(app, metrics)
+    add_commands(app, settings)
+    return app
+
+
+def _faust_app(settings: Settings) -> HayateApp:
+    session_s = settings.session_timeout_s
+    batched = frozenset({settings.topic(TICKS), settings.topic(FEATURES)})
+    return HayateApp(
+        settings,
+        batched=batched,
+        broker=[URL(f"kafka://{server}") for server in bootstrap_servers(settings.kafka_url)],
+        store="rocksdb://",
+        datadir=settings.data_dir,
+        autodiscover=False,
+        topic_partitions=settings.partitions,
+        # `faust -A app topics` creates the topics; nothing else does.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        ConsumerScheduler=BatchScheduler,
+        cython_optimizations=True,
+        # An event is a batch; lanes take their last checkpoint at revocation, Faust would wait for held events.
+        stream_wait_empty=False,
+        stream_buffer_maxsize=256,
+        stream_recovery_delay=0,
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / 5,
+        broker_request_timeout=max(40.0, session_s),
+        broker_max_poll_interval=300.0,
+        consumer_auto_offset_reset="earliest",
+        producer_acks=-1,
+        producer_max_batch_size=MAX_BATCH_BYTES,
+        producer_max_request_size=MAX_REQUEST_BYTES,
+        producer_compression_type=None if settings.compression == "none" else settings.compression,
+        web_host=settings.web_host,
+        web_bind=settings.web_host,
+        web_port=settings.web_port,
+        # Faust's own pages would serve table data to anybody.
+        web_tables_enabled=False,
+        web_stats_enabled=False,
+        web_graph_enabled=False,
+        web_router_enabled=False,
+    )
+
+
+def _state_table(app: HayateApp, settings: Settings) -> IndicatorStateTable:
+    table = IndicatorStateTable(
+        app,
+        name=f"{settings.topic_prefix}{STATE_TABLE}",
+        beacon=app.tables.beacon,
+        partitions=settings.partitions,
+        key_type=bytes,
+        value_type=bytes,
+        options=dict(ROCKSDB_OPTIONS),
+    )
+    app.tables.add(table)
+    return table
+
+
+def _add_agents(app: HayateApp, settings: Settings) -> None:
+    def topic(name: str) -> Any:
+        # No acks: the lanes commit, each partition in the order that makes replay exact.
+        return app.topic(settings.topic(name), schema=BatchSchema(), acks=False)
+
+    @app.agent(topic(TICKS), name="features", concurrency=1)
+    async def features(stream: StreamT[Batch]) -> None:
+        async for batch in stream:
+            await app.pipeline.offer_ticks(batch)
+
+    @app.agent(topic(FEATURES), name="ensemble", concurrency=1)
+    async def ensemble(stream: StreamT[Batch]) -> None:
+        async for batch in stream:
+            await app.pipeline.offer_features(batch)
+
+
+async def _on_revoked(app: faust.App, revoked: set[TP], **_: Any) -> None:
+    assert isinstance(app, HayateApp)
+    await app.revoked(revoked)

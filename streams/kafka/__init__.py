@@ -1,0 +1,1 @@
+"""Kafka under Faust: micro-batches, the guarded transport, outlets, tails and topics."""

@@ -1,0 +1,212 @@
+"""The feature store in Redis (contract: tables/feature_contract.py, keys: tables/feature_keys.py)."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from streams.errors import ConfigError, RetryError
+from tables.feature_contract import FeatureWrite, LatestFeatures
+from tables.feature_keys import check_known, check_names
+from tables.feature_reader import FeatureReader
+from tables.feature_writer import FeatureWriter
+from tables.redis_connection import make_pool
+
+logger = logging.getLogger(__name__)
+
+
+class RealTimeFeatureStore:
+    """Newest features and their recent history in one Redis 7, Valkey 8 or later.
+
+    Writing: `put_many` gathers and never waits; a task of the store flushes as soon as there is something, and each
+    flush takes all that came during the one before. One call of a Redis function per (symbol, second) stores its
+    history keys, its latest hash and its place in `features:symbols` in one atomic step, or nothing if the symbol has
+    newer.
+
+    Redis away, restarted or emptied: records are kept within `max_pending` (see Pending for what goes first) and
+    written when it is back; functions and schema are loaded again by themselves. One warning per outage, one at its
+    end.
+
+    Reading needs neither `start` nor names: `RealTimeFeatureStore(url)` reads whatever set is there; `stop` closes it.
+
+    Args:
+        url: `redis://[user[:password]@]host:port/db`, `rediss://` for TLS, `unix://` for a socket.
+        password: wins over the one in `url`.
+        names: outputs of the feature set, in the order of the values that are put.
+        schema: version of the feature set.
+        ttl_s: life of a history key after its last write, seconds.
+        latest_ttl_s: life of a symbol's latest hash after its last write, seconds.
+        max_pending: bound of the (symbol, second) records that wait while Redis is away.
+        timeout_s: longest wait for a connection and for a reply, seconds.
+        rng: spreads the attempts of several workers; seeded by the system if absent.
+
+    Raises:
+        ConfigError: the URL is malformed, or a name cannot be a field.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: SecretStr | None = None,
+        names: Sequence[str] = (),
+        schema: str = "",
+        ttl_s: int = 300,
+        latest_ttl_s: int = 86_400,
+        max_pending: int = 20_000,
+        timeout_s: float = 5.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.names = check_names(names)
+        self.schema = schema
+        self._pool = make_pool(url, password, timeout_s)
+        self._writer = FeatureWriter(
+            self._pool,
+            names=self.names,
+            schema=schema,
+            ttl_s=ttl_s,
+            latest_ttl_s=latest_ttl_s,
+            max_pending=max_pending,
+            rng=rng or random.Random(),  # noqa: S311 - spreads attempts, guards no secret
+        )
+        self.address = self._writer.address
+        """`host:port/db`, for messages."""
+        self._reader = FeatureReader(Redis(connection_pool=self._pool), self.address, self.names, schema)
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    def __repr__(self) -> str:
+        return f"RealTimeFeatureStore({self.address}, schema={self.schema!r}, {len(self.names)} names)"
+
+    @property
+    def pending(self) -> int:
+        """Records put and not stored yet."""
+        return self._writer.waiting
+
+    @property
+    def written(self) -> int:
+        """Records stored."""
+        return self._writer.written
+
+    @property
+    def ignored(self) -> int:
+        """Records that were not newer than their symbol's, when gathered or in Redis."""
+        return self._writer.ignored + self._writer.pending.ignored
+
+    @property
+    def dropped(self) -> int:
+        """Records lost: history seconds beyond `max_pending`, and records that Redis refused for good."""
+        return self._writer.refused + self._writer.pending.dropped
+
+    @property
+    def errors(self) -> int:
+        """Attempts to write that failed, and records refused."""
+        return self._writer.errors
+
+    @property
+    def up(self) -> bool:
+        """Whether Redis answered when last asked to write."""
+        return self._writer.up
+
+    async def start(self) -> None:
+        """Connect, load functions and schema, begin to flush.
+
+        Redis away is only a warning: it is tried until it answers.
+
+        Raises:
+            ConfigError: the store has no names or schema to write, the server is too old or no single Redis, or it
+                refuses the login. The same found later, after Redis was away at the start, is logged as an error.
+        """
+        if not self.names or not self.schema:
+            raise ConfigError("a feature store that writes needs names and schema: pass those of the feature set")
+        if self._stopped or self._task is not None:
+            raise RuntimeError(f"{self!r} was started before: make a new one")
+        await self._writer.connect()
+        self._task = asyncio.create_task(self._writer.run(), name="feature-store")
+        self._task.add_done_callback(_report_end)
+
+    def put_many(self, writes: Iterable[FeatureWrite], on_stored: Callable[[], None] | None = None) -> None:
+        """Take the records of one micro-batch; see FeatureStore.put_many. May be called before `start`.
+
+        Raises:
+            ValueError: a record has another number of values than the store has names.
+            RuntimeError: the store is stopped.
+        """
+        if self._stopped:
+            raise RuntimeError(f"{self!r} is stopped and takes no records")
+        self._writer.pending.put_many(writes, on_stored)
+        self._writer.wake()
+
+    async def flush(self, timeout_s: float = 10.0) -> None:
+        """Return when all that was put so far is stored.
+
+        Raises:
+            RetryError: it is not within `timeout_s` seconds; the records are kept and tried further.
+        """
+        if self._task is None:
+            raise RuntimeError(f"{self!r} is not running: await start() first")
+        done = asyncio.get_running_loop().create_future()
+        self._writer.pending.wait(lambda: None if done.done() else done.set_result(None))
+        self._writer.wake()
+        try:
+            await asyncio.wait_for(done, timeout_s)
+        except TimeoutError:
+            raise RetryError(
+                f"{self.pending} feature records are not stored at {self.address} after {timeout_s:g} s: "
+                f"{self._writer.outage or 'it is slow'}"
+            ) from None
+
+    async def stop(self, timeout_s: float = 5.0) -> None:
+        """Flush for at most `timeout_s` seconds, then close every connection. A second call does nothing."""
+        self._stopped = True
+        if self._task is not None:
+            try:
+                await self.flush(timeout_s)
+            except RetryError as error:
+                logger.warning("the feature store stops too early: %s", error)
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        await self._writer.close()
+        await self._pool.disconnect()
+
+    async def latest(self, symbol: str, names: Sequence[str] | None = None) -> LatestFeatures | None:
+        """Newest features of `symbol`, of one record, in one round trip; None if there are none.
+
+        Of a set other than the store's own (`schema` of the answer) only the values that are not null are known.
+
+        Raises:
+            ConfigError: one of `names` is not in the store's set (if it has one).
+            RetryError: Redis does not answer.
+        """
+        if names is not None:
+            check_known(names, self.names, self.schema)
+        return await self._reader.latest(symbol, names)
+
+    async def history(self, symbol: str, name: str, start_ns: int, end_ns: int) -> list[tuple[int, float]]:
+        """(Unix second, value) of the seconds that begin in [start_ns, end_ns); see FeatureStore.history.
+
+        Raises:
+            ConfigError: `name` is not in the store's set (if it has one).
+            RetryError: Redis does not answer.
+            ValueError: the range spans more than a day.
+        """
+        check_known([name], self.names, self.schema)
+        return await self._reader.history(symbol, name, start_ns, end_ns)
+
+    async def symbols(self) -> list[str]:
+        """Symbols whose latest features have not expired, sorted.
+
+        Raises:
+            RetryError: Redis does not answer.
+        """
+        return await self._reader.symbols()
+
+
+def _report_end(task: asyncio.Task[None]) -> None:
+    """A flush task that ends by itself is a fault of ours: it must not end in silence."""
+    if not task.cancelled():
+        logger.critical("the feature store's flush task ended; nothing is stored any more", exc_info=task.exception())

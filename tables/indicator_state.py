@@ -1,0 +1,147 @@
+"""Indicator state of every symbol: a Faust table of flat rows, in RocksDB and its changelog.
+
+A row is a header (layout hash, source offset of the last tick applied, its event time) and the state's float64 vector,
+little-endian. Faust recovers the table; the rows are written by ourselves, because a Faust table write is not durable
+when it returns and the local store would be ahead of the committed offsets: changelog first and acknowledged, then the
+commit, then RocksDB with the changelog's offset in the same write.
+"""
+
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, cast
+
+import numpy as np
+import rocksdict
+from faust.stores.rocksdb import Store
+from faust.tables.table import Table
+from faust.types import EventT
+
+from streams.columns import F64
+from streams.errors import StateError
+from streams.kafka.outlet import Outlet, Record
+
+HEADER: Final = struct.Struct("<Qqq")
+ROCKSDB_OPTIONS: Final = {
+    "driver": "rocksdict",
+    # Per partition; RocksDB's own 2 GiB cache and 3 x 64 MiB buffers are for one database, not for eight.
+    "block_cache_size": 8 * 1024 * 1024,
+    "write_buffer_size": 4 * 1024 * 1024,
+    "max_write_buffer_number": 2,
+    "max_open_files": 64,
+}
+
+
+class Row(NamedTuple):
+    """One symbol's saved state."""
+
+    layout: int
+    offset: int
+    ts_ns: int
+    state: F64
+
+
+def encode_row(row: Row) -> bytes:
+    """Bytes of a table value."""
+    return HEADER.pack(row.layout, row.offset, row.ts_ns) + row.state.astype("<f8", copy=False).tobytes()
+
+
+def decode_row(value: bytes, *, symbol: str, layout: int, width: int) -> Row:
+    """Row of `symbol`, checked against the running feature set.
+
+    Raises:
+        StateError: the row was written by another feature set, or is cut short.
+    """
+    if len(value) != HEADER.size + 8 * width or HEADER.unpack_from(value)[0] != layout:
+        found = HEADER.unpack_from(value)[0] if len(value) >= HEADER.size else 0
+        raise StateError(
+            f"state of {symbol}: layout {found:016x} with {(len(value) - HEADER.size) / 8:g} numbers, the feature set "
+            f"has {layout:016x} with {width}; run the feature set that wrote it, or start with a new HAYATE_APP_ID and "
+            "an empty HAYATE_DATA_DIR"
+        )
+    _, offset, ts_ns = HEADER.unpack_from(value)
+    return Row(layout, offset, ts_ns, np.frombuffer(value, "<f8", offset=HEADER.size).astype(np.float64))
+
+
+class IndicatorStateTable(Table[bytes, bytes]):
+    """The Faust table; `partition_rows` reads and writes one partition of it."""
+
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        """Recover rows, ignoring one that is older than what the store has.
+
+        A worker that was stopped, lost its partitions and goes on writes stale rows behind its successor's.
+        """
+        store = cast(Store, self.data)
+        newest: dict[tuple[int, bytes | None], int] = {}
+        kept = []
+        for event in batch:
+            message = event.message
+            key = (message.partition, message.key)
+            if key not in newest:
+                stored = store._db_for_partition(message.partition).get(message.key)
+                newest[key] = -1 if stored is None else HEADER.unpack_from(stored)[1]
+            if message.value is None or (offset := HEADER.unpack_from(message.value)[1]) >= newest[key]:
+                kept.append(event)
+                newest[key] = -1 if message.value is None else offset
+        super().apply_changelog_batch(kept)
+        for event in batch:
+            tp, offset = event.message.tp, event.message.offset
+            if offset > (store.persisted_offset(tp) or -1):
+                store.set_persisted_offset(tp, offset)
+
+    def partition_rows(self, partition: int, producer: Callable[[], Any]) -> "PartitionRows":
+        """The rows of one partition, for one lane."""
+        return PartitionRows(cast(Store, self.data), self.changelog_topic.get_topic_name(), partition, producer)
+
+
+class PartitionRows:
+    """Rows of one partition of the table."""
+
+    def __init__(self, store: Store, changelog: str, partition: int, producer: Callable[[], Any]) -> None:
+        self._store = store
+        self._partition = partition
+        self._changelog = Outlet(producer, changelog, partition)
+
+    def get(self, symbol: str) -> bytes | None:
+        """Saved row of a symbol."""
+        return cast("bytes | None", self._store._db_for_partition(self._partition).get(symbol.encode()))
+
+    def write(self, rows: dict[str, bytes]) -> "RowWrite":
+        """One checkpoint's rows, to be written in two steps."""
+        return RowWrite(self, rows)
+
+    async def to_changelog(self, rows: dict[str, bytes]) -> int:
+        """Send rows to the changelog; offset of the last one once all are acknowledged."""
+        for symbol, value in rows.items():
+            self._changelog.put(Record(symbol.encode(), value))
+        await self._changelog.wait_acknowledged(self._changelog.put_count)
+        return (self._changelog.end_offset or 0) - 1
+
+    def to_store(self, rows: dict[str, bytes], changelog_offset: int) -> None:
+        """Write rows and the changelog offset they are at, in one atomic batch."""
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        for symbol, value in rows.items():
+            batch.put(symbol.encode(), value)
+        batch.put(self._store.offset_key, str(changelog_offset).encode())
+        self._store._db_for_partition(self._partition).write(batch)
+
+    async def close(self) -> None:
+        """Send nothing more."""
+        await self._changelog.close()
+
+
+class RowWrite:
+    """One checkpoint's rows (agents.job.Rows)."""
+
+    def __init__(self, partition: PartitionRows, rows: dict[str, bytes]) -> None:
+        self._partition = partition
+        self._rows = rows
+        self._offset: int | None = None
+
+    async def to_changelog(self) -> None:
+        """Write the rows to the changelog and wait until they are acknowledged."""
+        self._offset = await self._partition.to_changelog(self._rows)
+
+    def to_store(self) -> None:
+        """Write the rows and the changelog's offset to RocksDB, in one step."""
+        assert self._offset is not None, "the changelog comes first"
+        self._partition.to_store(self._rows, self._offset)
