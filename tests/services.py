@@ -13,6 +13,7 @@ from deploy.local.kafka import PROPERTIES, parse_properties
 GIVEN = {"HAYATE_KAFKA_URL": "HAYATE_TEST_KAFKA_URL", "HAYATE_REDIS_URL": "HAYATE_TEST_REDIS_URL"}
 """What `LocalStack` reads, and the variable that sets it for tests: a developer's own servers are never touched."""
 
+DOCKER_SOCKET = Path("/var/run/docker.sock")
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 GUARD = """
@@ -55,7 +56,7 @@ def _purged_at_exit(folder: Path) -> Iterator[None]:
 
 def docker_answers(env: Mapping[str, str]) -> bool:
     """Whether a Docker engine answers within two seconds."""
-    if "DOCKER_HOST" not in env and not Path("/var/run/docker.sock").exists():
+    if "DOCKER_HOST" not in env and not DOCKER_SOCKET.exists():
         return False
     import docker  # type: ignore[import-untyped]  # noqa: PLC0415 - untyped; half a second that few runs need
 

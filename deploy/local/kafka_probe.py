@@ -7,6 +7,7 @@ of a client whose broker is still starting.
 
 import socket
 import struct
+from collections.abc import Iterator
 
 from deploy.local.server import NotReady
 
@@ -39,25 +40,32 @@ def groups_can_join(host: str, port: int) -> None:
     Raises:
         NotReady: naming the error code of the answer.
     """
-    (code,) = struct.unpack_from(">h", _ask(host, port, FIND_COORDINATOR, _string(GROUPS[0])))
-    if code:
-        raise NotReady(f"FindCoordinator gives error {code}")
-    names = b"".join(_string(name) for name in GROUPS)
-    reply = _ask(host, port, DESCRIBE_GROUPS, struct.pack(">i", len(GROUPS)) + names)
     try:
-        (count,) = struct.unpack_from(">i", reply)
-        at = 4
-        for _ in range(count):
-            (code,) = struct.unpack_from(">h", reply, at)
-            if code:
-                raise NotReady(f"DescribeGroups gives error {code}")
-            at += 2
-            for _ in ("group_id", "group_state", "protocol_type", "protocol_data"):
-                (length,) = struct.unpack_from(">h", reply, at)
-                at += 2 + max(length, 0)
-            at += 4  # no members: nobody has joined these groups
+        found = _ask(host, port, FIND_COORDINATOR, _string(GROUPS[0]))
+        _refuse_error("FindCoordinator", struct.unpack_from(">h", found)[0])
+        names = b"".join(_string(name) for name in GROUPS)
+        for code in _described(_ask(host, port, DESCRIBE_GROUPS, struct.pack(">i", len(GROUPS)) + names)):
+            _refuse_error("DescribeGroups", code)
     except struct.error as error:
-        raise NotReady(f"DescribeGroups gives an answer that cannot be read: {error}") from error
+        raise NotReady(f"{host}:{port}: an answer cannot be read: {error}") from error
+
+
+def _refuse_error(request: str, code: int) -> None:
+    if code:
+        raise NotReady(f"{request} gives error {code}")
+
+
+def _described(reply: bytes) -> Iterator[int]:
+    """Error code of each group in a DescribeGroups answer; the groups have no members, for nobody joins them."""
+    (count,) = struct.unpack_from(">i", reply)
+    at = 4
+    for _ in range(count):
+        yield struct.unpack_from(">h", reply, at)[0]
+        at += 2
+        for _ in ("group_id", "group_state", "protocol_type", "protocol_data"):
+            (length,) = struct.unpack_from(">h", reply, at)
+            at += 2 + max(length, 0)
+        at += 4  # the number of members, 0
 
 
 def _string(text: str) -> bytes:

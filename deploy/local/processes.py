@@ -97,7 +97,8 @@ def spawn(argv: Sequence[str | Path], env: Mapping[str, str], output: Path) -> P
 def identity(pid: int, *, ended_too: bool = False) -> str | None:
     """Boot id and start time of the process of that number now; None if there is none.
 
-    A zombie counts as none unless `ended_too`.
+    A zombie counts as none unless `ended_too`. A zombie with more than one thread has not ended: its main thread has,
+    and the others still hold its ports and locks (seen with Java after SIGKILL).
     """
     try:
         text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
@@ -106,8 +107,9 @@ def identity(pid: int, *, ended_too: bool = False) -> str | None:
         return None
     # "pid (name) state ppid ... starttime ...": the name may itself hold spaces and brackets.
     fields = text[text.rindex(")") + 1 :].split()
-    state, start = fields[0], fields[19]
-    return f"{boot}/{start}" if ended_too or state not in "ZX" else None
+    state, threads, start = fields[0], int(fields[17]), fields[19]
+    ended = state in "ZX" and threads <= 1
+    return f"{boot}/{start}" if ended_too or not ended else None
 
 
 def reap(pid: int) -> None:

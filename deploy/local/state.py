@@ -44,12 +44,8 @@ class State:
                 f"{self.path} cannot be read ({error}): stop servers that still run by hand, then remove the file"
             ) from error
 
-    def put(self, name: str, record: Running | None) -> None:
-        """Write one record, or remove it."""
-        records = self.read()
-        if record is None:
-            records.pop(name, None)
-        else:
-            records[name] = record
+    def put(self, name: str, record: Running) -> None:
+        """Write one record, in place of an older one of that name."""
+        records = self.read() | {name: record}
         text = json.dumps({name: asdict(record) for name, record in records.items()}, indent=2)
         write_atomically(self.path, text + "\n")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import SystemRandom
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -157,7 +158,8 @@ async def test_two_checkouts_serve_side_by_side_and_leave_nothing(checkouts: tup
 def stack(tmp_path: Path) -> Iterator[LocalStack]:
     """A stack of this process, stopped afterwards."""
     env = {name: value for name, value in os.environ.items() if name not in ("HAYATE_KAFKA_URL", "HAYATE_REDIS_URL")}
-    stack = LocalStack(tmp_path / "data", env, kafka_port=19_092, redis_port=16_379)
+    port = SystemRandom().randrange(15_000, 30_000)
+    stack = LocalStack(tmp_path / "data", env, kafka_port=port, redis_port=port - 1)
     yield stack
     stack.down(purge=True)
 

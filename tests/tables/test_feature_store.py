@@ -227,7 +227,7 @@ run_number = itertools.count()
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(steps=steps)
 async def test_any_order_of_puts_and_flushes_gives_what_the_rules_say(store: FeatureStore, steps: Any) -> None:
