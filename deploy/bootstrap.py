@@ -56,16 +56,24 @@ def install(name: str) -> None:
     say(f"installing {lock} into .venv")
     # Every package has a wheel for x86-64. Elsewhere one may have to be built, which pip then says.
     wheels = ["--only-binary", ":all:"] if platform.machine() == "x86_64" else []
-    remedy = "is there a way to the package index?" if wheels else "if a compiler is missing: sudo apt install build-essential"
+    remedy = (
+        "is there a way to the package index?"
+        if wheels
+        else "if a compiler is missing: sudo apt install build-essential"
+    )
     if run([str(python), "-m", "pip", "install", "--require-hashes", *wheels, "-r", str(ROOT / lock)]) != 0:
         fail(f"pip could not install {lock}: see above; {remedy}; then try again, what is installed is kept")
     note(name)
 
 
-def find_python() -> tuple[str, str]:
+def find_python() -> tuple[str, str]:  # noqa: RET503 - fail() never returns
     """Path and version of a Python that Hayate runs on and that can make virtual environments."""
     given = os.environ.get("PYTHON", "")
-    names = [given] if given not in ("", "python3") else [sys.executable, "python3.13", "python3.12", "python3.11", "python3"]
+    names = (
+        [given]
+        if given not in ("", "python3")
+        else [sys.executable, "python3.13", "python3.12", "python3.11", "python3"]
+    )
     without_venv, others = [], []
     for name in names:
         version, complete = ask(name)
@@ -95,7 +103,7 @@ def ask(python: str) -> tuple[str | None, bool]:
     """The version of an interpreter (None: it cannot be run), and whether it has venv and ensurepip."""
     try:
         answer = subprocess.run(  # noqa: S603 - an interpreter of this machine, a fixed question
-            [python, "-c", ASK], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True, check=False
+            [python, "-c", ASK], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
         )
     except OSError:
         return None, False
@@ -124,7 +132,7 @@ def pip_version(python: Path) -> tuple[int, ...]:
     answer = subprocess.run(  # noqa: S603 - our own interpreter
         [str(python), "-c", "import pip; print(pip.__version__)"],
         stdout=subprocess.PIPE,
-        universal_newlines=True,
+        text=True,
         check=False,
     )
     return numbers(answer.stdout) if answer.returncode == 0 else (0,)

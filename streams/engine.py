@@ -40,8 +40,8 @@ class StateBlock:
         self._index: dict[Symbol, int] = {}
         capacity = 16
         self.state: F64 = np.zeros((capacity, feature_set.width))
-        self.last_offset: I64 = np.full(capacity, -1, dtype=np.int64)
-        self.last_ts_ns: I64 = np.full(capacity, NEVER, dtype=np.int64)
+        self.last_offset: I64 = np.zeros(capacity, dtype=np.int64)
+        self.last_ts_ns: I64 = np.zeros(capacity, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -84,8 +84,8 @@ class StateBlock:
     def _grow(self) -> None:
         """Double the capacity."""
         self.state = np.concatenate((self.state, np.zeros_like(self.state)))
-        self.last_offset = np.concatenate((self.last_offset, np.full_like(self.last_offset, -1)))
-        self.last_ts_ns = np.concatenate((self.last_ts_ns, np.full_like(self.last_ts_ns, NEVER)))
+        self.last_offset = np.concatenate((self.last_offset, np.zeros_like(self.last_offset)))
+        self.last_ts_ns = np.concatenate((self.last_ts_ns, np.zeros_like(self.last_ts_ns)))
 
 
 class RealTimeFeatureEngine:

@@ -8,7 +8,7 @@ Rules, the same for both:
 1. Newest wins, by source offset within a symbol. A record whose offset is not greater than that of the newest record
    the symbol has changes nothing, neither the latest values nor a history second. Offsets of different partitions
    cannot be compared: a record of another partition counts as newer (a symbol moves when the partitions of `ticks`
-   change).
+   change). A symbol that comes from two partitions in turn has two states, and which of them is shown is not promised.
 2. The latest values of a symbol are those of its newest record, all of it: a value that is null there is null, whatever
    an earlier record said. They live `latest_ttl_s` seconds from the last write.
 3. The history of a feature holds one value a second of event time (UTC): that of the newest record of that second, and

@@ -20,7 +20,8 @@ RULES: Final[tuple[Member, ...]] = (Trend(), MeanReversion(), Momentum())
 """The members that need no training."""
 
 ACT_ABOVE: Final = 0.15
-"""Confidence above which the rules act: the pool gives one direction more than 57.5%."""
+"""Confidence above which the rules act: the pool gives one direction more than 57.5%. About one record in four of a
+random walk gets there (hardly one gets beyond 0.2): it is how loudly the rules agree, not how often they are right."""
 
 BPS: Final = 10_000.0
 UPPER: Final = "bb_upper"

@@ -60,7 +60,9 @@ class DemoDatabase:
         except ResponseError:
             return False  # fewer databases than usual
         except (RedisError, OSError) as error:
-            raise RetryError(f"the Redis of HAYATE_REDIS_URL does not answer ({error}): start it, or unset it") from error
+            raise RetryError(
+                f"the Redis of HAYATE_REDIS_URL does not answer ({error}): start it, or unset it"
+            ) from error
 
     def _client(self, url: str) -> Redis:
         password = self._settings.redis_password()

@@ -76,7 +76,9 @@ class Surroundings:
                 async with connected_admin(settings.kafka_url) as admin:
                     await admin.delete_topics(self._topics)
             except (KafkaError, HayateError) as error:
-                raise HayateError(f"the topics {settings.topic_prefix}* were not deleted ({error}): delete them") from error
+                raise HayateError(
+                    f"the topics {settings.topic_prefix}* were not deleted ({error}): delete them"
+                ) from error
         if self._database is not None:
             self._database.release()
 

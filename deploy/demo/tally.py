@@ -1,5 +1,6 @@
 """What came out of the worker: counted, measured, and the newest of each symbol kept to be shown."""
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from deploy.demo.answered import Answered
 from deploy.demo.latencies import Latencies
 from streams.headers import header, integer
 from streams.records import SENT_NS, SOURCE, Action
-
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -79,7 +79,8 @@ class Tally:
     actions: Counter[str] = field(default_factory=Counter)
     symbols: dict[str, Line] = field(default_factory=lambda: defaultdict(Line))
     reasons: Counter[str] = field(default_factory=Counter)
-    first_signal_ns: int | None = None
+    first_signal: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by the first one."""
     _rejected: dict[int, Answered] = field(default_factory=lambda: defaultdict(Answered))
     _features: dict[int, Answered] = field(default_factory=lambda: defaultdict(Answered))
     _signals: dict[int, Answered] = field(default_factory=lambda: defaultdict(Answered))
@@ -122,7 +123,7 @@ class Tally:
         sent_ns = integer(header(headers, SENT_NS))
         line.latency_ms = (now_ns - sent_ns) / 1e6
         self.latencies.add(now_ns - sent_ns)
-        self.first_signal_ns = self.first_signal_ns or now_ns
+        self.first_signal.set()
 
     def reject(self, partition: int, headers: Headers) -> None:
         """Note a rejected tick."""

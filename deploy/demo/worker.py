@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import urllib.error
@@ -47,7 +46,7 @@ class Worker:
     def start(self) -> None:
         """Start it; returns at once."""
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and application
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "faust", "-A", "app", "worker", "-l", "info"],
                 cwd=ROOT,
                 env=self._env,
@@ -145,8 +144,3 @@ def _answers(url: str) -> bool:
 
 def _ending(status: int) -> str:
     return f"exit status {status}" if status >= 0 else f"signal {-status}"
-
-
-def kernels_command() -> list[str]:
-    """The command that compiles what a worker would compile at its first start."""
-    return [sys.executable, "-m", "deploy.kernels"]

@@ -127,7 +127,8 @@ def _download(jars: Sequence[Jar], folder: Path, progress: Progress, fetch: Fetc
 
 def _fetch_patiently(jar: Jar, staging: Path, count: Callable[[int], None], fetch: Fetch) -> Path:
     """Fetch one jar, into a folder of its own at each attempt: a broken download must not pass for a finished one."""
-    for attempt in range(1, ATTEMPTS + 1):
+    attempt = 1
+    while True:
         try:
             return fetch(jar, staging / f"{jar.name}.{attempt}", count)
         except LocalError:
@@ -138,7 +139,7 @@ def _fetch_patiently(jar: Jar, staging: Path, count: Callable[[int], None], fetc
                     f"{jar.coordinates} could not be downloaded ({type(error).__name__}: {error}): check the network "
                     "and the proxy variables and start again (finished jars are kept), or set HAYATE_KAFKA_URL"
                 ) from error
-    raise AssertionError("the last attempt returns or raises")
+        attempt += 1
 
 
 def fetch_with_jgo(jar: Jar, folder: Path, count: Callable[[int], None]) -> Path:

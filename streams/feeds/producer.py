@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import KafkaError
 
 from streams.errors import FatalError, RetryError, TopicError
 from streams.feeds.partitions import SymbolPartitions
@@ -19,6 +20,7 @@ from streams.records import MAX_TICK_BYTES, SENT_NS, Tick
 MAX_IN_FLIGHT: Final = 20_000
 MAX_BATCH_BYTES: Final = 262_144
 ACK_TIMEOUT_S: Final = 30.0
+_CLOSE_TIMEOUT_S: Final = 2.0
 
 Compression = Literal["none", "lz4", "zstd", "gzip"]
 
@@ -123,13 +125,15 @@ class TickProducer:
             request_timeout_ms=int(self._ack_timeout_s * 1000),
         )
         try:
-            await self._kafka.start()
-            # All topics, not this one: a request that names a topic makes some brokers create it.
-            cluster = await self._kafka.client.fetch_all_metadata()
-        except (KafkaError, OSError) as error:
+            async with asyncio.timeout(self._ack_timeout_s):
+                await self._kafka.start()
+                # All topics, not this one: a request that names a topic makes some brokers create it.
+                cluster = await self._kafka.client.fetch_all_metadata()
+        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             await self._close()
+            why = str(error) or f"nothing within {self._ack_timeout_s:g} s"
             raise RetryError(
-                f"Kafka at {', '.join(self._servers)} does not answer ({error}): start it, or correct HAYATE_KAFKA_URL"
+                f"Kafka at {', '.join(self._servers)} does not answer ({why}): start it, or correct HAYATE_KAFKA_URL"
             ) from error
         found = cluster.partitions_for_topic(self._topic)
         if not found:
@@ -255,9 +259,16 @@ class TickProducer:
         kafka, self._kafka = self._kafka, None
         if kafka is None:
             return
-        # aiokafka 0.14 never gives up an idempotent batch: its stop() would wait for ever on a broker that is gone.
-        kafka._message_accumulator.fail_all(ProducerClosed())
-        await kafka.stop()
+        if self._acknowledged == self._sent:
+            await kafka.stop()
+            return
+        # aiokafka 0.14 never gives up an idempotent batch: stop() would wait for ever on a broker that is gone. So the
+        # connections go first, and then the sender, whose requests have failed by that.
+        kafka._closed = True
+        await kafka.client.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await kafka._sender.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -272,5 +283,5 @@ class TickProducer:
             return
         await self._close()
         unknown = self._sent - self._acknowledged
-        if unknown:
+        if unknown and error is not self._failure:
             error.add_note(f"{unknown} of {self._sent} ticks were not acknowledged by Kafka")

@@ -17,7 +17,8 @@ n is 2 to 10,000, k is 0.01 to 100.
 - Accuracy: the variance is never negative, and within 4 n 2^-52 of the true one, relative (s: half of that), after any
   number of trades, whatever the level of the price: the anchor is one of the window's prices, renewed with both sums
   every n trades, when the ring comes round. So the mean is at most s sqrt(n - 1) from the anchor, and the subtraction
-  in the variance cancels at most a factor n. %B and bandwidth are made from s, not from the rounded bands.
+  in the variance cancels at most a factor n. Bad ticks that left less than n trades ago may add 2^-100 of the square
+  of their distance. %B and bandwidth are made from s, not from the rounded bands.
 - Source: J. Bollinger, Bollinger on Bollinger Bands (2001); TA-Lib's BBANDS for the bands, whose own deviation comes
   from sums of squares and is zero below 1e-7.
 """

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -144,11 +144,8 @@ def test_other_answers_are_not_ready(answers: list[bytes], message: str) -> None
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
 def test_no_answer_breaks_the_probe(first: bytes, second: bytes) -> None:
-    with broker(framed(10, b"\0\0" + first), framed(15, second)) as place:
-        try:
-            groups_can_join(*place)
-        except NotReady as state:
-            assert str(state)
+    with broker(framed(10, b"\0\0" + first), framed(15, second)) as place, suppress(NotReady):
+        groups_can_join(*place)
 
 
 def test_nobody_there_is_not_ready() -> None:

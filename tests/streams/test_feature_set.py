@@ -1,5 +1,6 @@
 """Feature sets: the file, its errors, the layout and its hash."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,12 @@ def test_the_version_follows_the_meaning_and_not_the_name() -> None:
     others = [("macd", "sma_3"), ("sma_4", "macd"), ("ema_3", "macd"), ("sma_3",), ("sma_3", "macd_12_26_8")]
     versions = {base.version} | {FeatureSet.of("mine", *names).version for names in others}
     assert len(versions) == len(others) + 1
+
+
+def test_a_new_revision_of_an_indicator_is_another_version() -> None:
+    (indicator,) = FeatureSet.of("mine", "sma_3").indicators
+    revised = replace(indicator, family=replace(indicator.family, revision=indicator.family.revision + 1))
+    assert FeatureSet("mine", (revised,)).version != FeatureSet("mine", (indicator,)).version
 
 
 @pytest.mark.parametrize(

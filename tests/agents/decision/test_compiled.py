@@ -24,5 +24,11 @@ def test_nowhere_to_write_costs_the_cache_and_nothing_else() -> None:
     assert compiled(half_without_file())(4.0) == 0.125
 
 
+def half(x: float) -> float:
+    """The same with a file."""
+    return 1.0 / x / 2.0
+
+
 def test_division_by_zero_is_a_value() -> None:
+    assert compiled(half)(0.0) == math.inf
     assert compiled(half_without_file())(0.0) == math.inf

@@ -40,7 +40,7 @@ class GatedSink(MemorySink):
 
 class BrokenSink(MemorySink):
     async def send_many(self, ticks: Sequence[Tick]) -> None:
-        raise FatalError("the disk of the broker is full")
+        raise FatalError(f"the disk of the broker is full at {ticks[0].symbol}")
 
 
 @given(count=st.integers(0, 400), size=st.integers(1, 50), use_async=st.booleans())

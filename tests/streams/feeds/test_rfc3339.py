@@ -1,3 +1,4 @@
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -64,16 +65,14 @@ def test_agrees_with_datetime_and_keeps_every_digit(moment: datetime, offset_min
     ],
 )
 def test_what_is_no_rfc_3339_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"not an RFC 3339|must be|out of range|outside|strictly"):
         parse_ns(text)
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
-    try:
+    with suppress(ValueError):
         assert isinstance(parse_ns(text), int)
-    except ValueError:
-        pass
 
 
 def test_event_time_of_either_field() -> None:

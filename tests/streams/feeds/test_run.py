@@ -1,5 +1,6 @@
 import asyncio
 import math
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
@@ -74,13 +75,24 @@ async def test_a_pause_of_a_night_is_shortened() -> None:
     assert clock.elapsed_ns == pytest.approx(3 * S, abs=2)
 
 
+class TellingSink(MemorySink):
+    """Tells that it was given something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = asyncio.Event()
+
+    async def send_many(self, ticks: Sequence[Tick]) -> None:
+        await super().send_many(ticks)
+        self.taken.set()
+
+
 async def test_a_replay_is_stopped_in_the_middle_of_a_pause() -> None:
     stop = asyncio.Event()
-    sink = MemorySink()
+    sink = TellingSink()
     source = [Tick("A", 1, price=1.0), Tick("A", 3600 * S, price=1.0)]
     running = asyncio.create_task(replay([source], sink, max_pause_s=math.inf, stop=stop))
-    while sink.sent < 1:
-        await asyncio.sleep(0)
+    await sink.taken.wait()
     stop.set()
     report = await running
     assert (report.read, report.acknowledged, report.stopped) == (1, 1, True)

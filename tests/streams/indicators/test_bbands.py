@@ -62,6 +62,28 @@ def test_a_flat_window_is_flat_whatever_was_before(
     assert folded.flags[-1, at : at + 5].tolist() == [READY, READY, READY, UNDEFINED, READY]
 
 
+def bad_ticks_of_all_sizes(seed: int) -> F64:
+    """60 prices of which no two have the same scale: the sums lose their last bits."""
+    rng = np.random.default_rng(seed)
+    prices: F64 = 1.0 + np.abs(10.0 ** rng.uniform(-9, 9, 60) * rng.normal(size=60))
+    return prices
+
+
+@pytest.mark.parametrize("after", range(20))
+def test_after_bad_ticks_of_all_sizes_a_flat_window_is_flat_and_no_variance_negative(
+    default_engine: RealTimeFeatureEngine, after: int
+) -> None:
+    for seed in range(100):
+        before = bad_ticks_of_all_sizes(seed)
+        upper, middle, lower, percent, bandwidth = bands(default_engine, [*before, *[1.0] * (20 + after)])
+        assert upper[-1] == middle[-1] == lower[-1] == 1.0
+        assert np.isnan(percent[-1])
+        assert bandwidth[-1] == 0.0
+        moves = 1.0 + 2.0**-52 * (np.arange(20 + after) % 2)
+        *_, bandwidth = bands(default_engine, [*before, *moves])
+        assert np.all(bandwidth[19:] >= 0.0)
+
+
 def test_one_last_different_price_in_the_window_is_not_flat(default_engine: RealTimeFeatureEngine) -> None:
     prices = [1e5, *[1e5 + 2**-36] * 19]
     *_, percent, bandwidth = bands(default_engine, prices)

@@ -134,7 +134,7 @@ def test_interpreted_and_compiled_steps_agree_bit_for_bit(indicator: Indicator) 
 
 
 @given(prices=PRICES, data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_copied_row_goes_on_bit_for_bit(
     engine: RealTimeFeatureEngine, prices: list[float], data: st.DataObject
 ) -> None:
@@ -153,7 +153,7 @@ def test_a_copied_row_goes_on_bit_for_bit(
 
 
 @given(prices=PRICES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_value_is_a_number_or_has_its_flag(engine: RealTimeFeatureEngine, prices: list[float]) -> None:
     folded = engine.run(prices)
     missing = (folded.flags == WARMING) | (folded.flags == UNDEFINED)

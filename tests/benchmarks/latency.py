@@ -1,0 +1,158 @@
+"""Latency of the full path beside a bare aiokafka loop, open loop, in one run:
+
+    python -m tests.benchmarks.latency [--rate 1000] [--seconds 20] [--rounds 3]
+
+Starts its own Kafka and Redis, one worker with every guarantee on, and in turn with it a bare loop that consumes a
+tick and produces a record of a feature record's size, computing nothing. Ticks are sent when they are due, whatever
+became of the ones before; latency counts from just before the send to the receipt of the feature, in the same process.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+
+from deploy.local import Endpoints
+from streams.columns import F64
+from streams.feeds.producer import TickProducer
+from streams.feeds.run import run_simulation
+from streams.headers import header, integer
+from streams.records import SENT_NS
+from tests.e2e.world import World
+from tests.services import running_services
+
+RECORD_BYTES = 640
+"""Size of a feature record of the default set."""
+SETTLE_S = 3.0
+"""Left out at the start of each case: connections, first fetches."""
+
+
+async def bare_loop(servers: str, source: str, target: str, partitions: int) -> None:
+    """The limit: consume, produce a record of the same size to the same partition number, nothing else."""
+    payload = b"x" * RECORD_BYTES
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, fetch_max_wait_ms=100)
+    consumer.assign([TopicPartition(source, partition) for partition in range(partitions)])
+    producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True)
+    async with consumer, producer:
+        while True:
+            for tp, records in (await consumer.getmany(timeout_ms=1000)).items():
+                for record in records:
+                    await producer.send(
+                        target, payload, key=record.key, partition=tp.partition, headers=list(record.headers)
+                    )
+
+
+def run_bare_loop(*arguments: Any) -> None:
+    """Entry of the bare loop's process."""
+    asyncio.run(bare_loop(*arguments))
+
+
+async def measure(world: World, source: str, target: str, *, rate: float, symbols: int, seconds: float) -> F64:
+    """Latencies in ms from the producer's clock before the send to the receipt in `target`."""
+    latencies: list[float] = []
+    consumer = AIOKafkaConsumer(bootstrap_servers=world.services.bootstrap_servers, fetch_max_wait_ms=100)
+    tps = [TopicPartition(target, partition) for partition in range(world.partitions)]
+    consumer.assign(tps)
+    async with consumer:
+        await consumer.seek_to_end(*tps)
+        begin = time.time_ns() + int(SETTLE_S * 1e9)
+
+        async def receive() -> None:
+            while True:
+                polled = await consumer.getmany(timeout_ms=1000)
+                now = time.time_ns()
+                for records in polled.values():
+                    for record in records:
+                        sent = integer(header(record.headers, SENT_NS))
+                        if sent >= begin:
+                            latencies.append((now - sent) / 1e6)
+
+        receiving = asyncio.create_task(receive())
+        async with TickProducer(world.services.kafka_url, source) as producer:
+            report = await run_simulation(producer, symbols=symbols, rate=rate, seed=1, seconds=seconds + SETTLE_S)
+        await asyncio.sleep(1.0)
+        receiving.cancel()
+    print(f"  {report}", file=sys.stderr)
+    return np.array(latencies)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def compare(services: Endpoints, folder: Path, *, rate: float, symbols: int, seconds: float, rounds: int) -> None:
+    """Worker and bare loop in turn; prints each round and the medians."""
+    world = World(services, f"b{uuid4().hex[:6]}-", folder)
+    world.create_topics()
+    bare = World(services, f"b{uuid4().hex[:6]}-", folder)
+    bare.create_topics()
+    # The bare loop's process starts with nothing of ours loaded but what it needs.
+    loop = multiprocessing.get_context("spawn").Process(
+        target=run_bare_loop,
+        args=(services.bootstrap_servers, f"{bare.prefix}ticks", f"{bare.prefix}features", bare.partitions),
+        daemon=True,
+    )
+    worker = world.start_worker()
+    try:
+        await worker.ready()
+        loop.start()
+        results: dict[str, list[F64]] = {"worker": [], "bare": []}
+        for number in range(rounds):
+            for name, place in (("worker", world), ("bare", bare)):
+                used = cpu_seconds(worker.process.pid)
+                found = await measure(
+                    place,
+                    f"{place.prefix}ticks",
+                    f"{place.prefix}features",
+                    rate=rate,
+                    symbols=symbols,
+                    seconds=seconds,
+                )
+                used = cpu_seconds(worker.process.pid) - used
+                results[name].append(found)
+                cpu = f", worker {100 * used / (seconds + SETTLE_S):.0f}% of a core" if name == "worker" else ""
+                print(f"round {number + 1} {name:6} {summary(found)}{cpu}", flush=True)
+    finally:
+        world.close()
+        loop.kill()
+    ratios = {q: _median(results["worker"], q) / _median(results["bare"], q) for q in (50, 99)}
+    print(f"ratio worker/bare: median {ratios[50]:.2f}, p99 {ratios[99]:.2f} ({rate:g} ticks/s, {symbols} symbols)")
+
+
+def summary(latencies: F64) -> str:
+    """Count and percentiles of one case."""
+    p50, p90, p99, p999 = np.percentile(latencies, (50, 90, 99, 99.9))
+    return f"n={len(latencies)} p50={p50:.2f} p90={p90:.2f} p99={p99:.2f} p99.9={p999:.2f} ms"
+
+
+def _median(rounds: list[F64], percentile: int) -> float:
+    return float(np.median([np.percentile(found, percentile) for found in rounds]))
+
+
+def main(run: Callable[..., Any] = asyncio.run) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=1000.0)
+    parser.add_argument("--symbols", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = vars(parser.parse_args())
+    with tempfile.TemporaryDirectory() as folder, running_services(os.environ, Path(folder)) as services:
+        run(compare(services, Path(folder), **options))
+
+
+if __name__ == "__main__":
+    main()
