@@ -38,7 +38,8 @@ class Pending:
 
     At most `bound` (symbol, second) entries are kept after each put, the newest record of every symbol always among
     them, so the floor is the number of symbols; beyond it the oldest entries that are only history go first, counted
-    in `dropped`. An entry takes about 0.7 kB with 14 values, 2 kB with 60.
+    in `dropped`. What was taken for an attempt under way is not counted in, so at worst twice the bound is held. An
+    entry takes about 0.8 kB with 14 values, 2.3 kB with 60.
     """
 
     def __init__(self, bound: int, width: int) -> None:

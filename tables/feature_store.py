@@ -166,7 +166,8 @@ class RealTimeFeatureStore:
             try:
                 await self.flush(timeout_s)
             except RetryError as error:
-                logger.warning("the feature store stops too early: %s", error)
+                if self.pending:
+                    logger.warning("the feature store stops too early: %s", error)
             self._task.cancel()
             await asyncio.wait([self._task])
             self._task = None

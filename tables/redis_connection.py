@@ -41,6 +41,7 @@ def make_pool(url: str, password: SecretStr | None, timeout_s: float) -> Connect
         "retry": Retry(NoBackoff(), 1),
         # Replies have the same shapes in all versions of redis-py.
         "protocol": 2,
+        "decode_responses": False,
     }
     if "path" not in options:
         options["socket_keepalive"] = True
@@ -102,7 +103,7 @@ def explain(error: Exception, address: str) -> HayateError:
         )
     if isinstance(error, NoPermissionError):
         return ConfigError(f"Redis at {address}: {error}; extend the ACL of the user in HAYATE_REDIS_URL")
-    return RetryError(f"Redis at {address}: {error or type(error).__name__}")
+    return RetryError(f"Redis at {address}: {str(error) or type(error).__name__}")
 
 
 FAILURES: Final = (RedisError, OSError)

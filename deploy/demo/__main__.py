@@ -47,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HayateError as error:
         print(f"hayate: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`). What Python would still flush at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

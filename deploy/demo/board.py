@@ -12,9 +12,9 @@ from rich.text import Text
 from deploy.demo.numbers import number
 from deploy.demo.snapshot import FEATURES_SHOWN, Row, Snapshot
 
-INTERVAL_S: Final = 0.25
-FRAME_LINES: Final = 8
-"""Lines around the rows: title, totals, table head and its rules, notes."""
+INTERVAL_S: Final = 0.5
+FRAME_LINES: Final = 7
+"""Lines around the rows: title, totals, table head and its rule, notes."""
 COLOURS: Final = {"buy": "bold green", "sell": "bold red", "hold": "dim"}
 
 
@@ -52,19 +52,20 @@ class BoardView:
     def render(self, snapshot: Snapshot, rows: int) -> Group:
         """Title, totals, at most so many rows, note."""
         shown = sorted(snapshot.rows, key=lambda row: (not row.real, -row.signals))[:rows]
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-        table.add_column("symbol", style="bold")
-        table.add_column("market")
+        table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("symbol", style="bold", no_wrap=True)
+        table.add_column("market", no_wrap=True)
         for name in ("price", *FEATURES_SHOWN):
-            table.add_column(name, justify="right")
-        table.add_column("action")
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("action", no_wrap=True)
         for name in ("conf.", "latency", "signals"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for row in sorted(shown, key=lambda row: (not row.real, row.symbol)):
             table.add_row(*_cells(row))
         left_out = len(snapshot.rows) - len(shown)
         more = f"{left_out} more symbols; a higher terminal shows them.  " if left_out else ""
-        return Group(Text(self._title, style="bold"), _totals(snapshot), table, Text(more + self._note, style="dim"))
+        note = Text(more + self._note, style="dim")
+        return Group(Text(self._title, style="bold"), _totals(snapshot), Text(), table, Text(), note)
 
 
 def _totals(snapshot: Snapshot) -> Text:

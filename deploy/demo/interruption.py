@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: an orderly end at any moment, and no second one in the middle of it."""
+"""Ctrl-C, SIGTERM, a closed terminal: an orderly end at any moment, and no second one in the middle of it."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from streams.errors import HayateError
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InterruptedEarlyError(HayateError):
@@ -18,7 +18,7 @@ class InterruptedEarlyError(HayateError):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within it both signals raise KeyboardInterrupt, which leaves it as InterruptedEarlyError."""
+    """Within it the first of the signals raises KeyboardInterrupt, which leaves it as InterruptedEarlyError."""
     before = {number: signal.signal(number, _interrupt) for number in SIGNALS}
     try:
         yield
@@ -30,13 +30,13 @@ def interruptible() -> Iterator[None]:
 
 
 def ignore() -> None:
-    """From now on neither signal does anything: what is being stopped is stopped once, and to the end."""
+    """From now on none of the signals does anything: what is being stopped is stopped once, and to the end."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def as_event() -> asyncio.Event:
-    """An event of the running loop that either signal sets."""
+    """An event of the running loop that any of the signals sets."""
     event = asyncio.Event()
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, event.set)
@@ -64,4 +64,5 @@ async def unless(interrupted: asyncio.Event, work: Coroutine[Any, Any, None]) ->
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    ignore()
     raise KeyboardInterrupt

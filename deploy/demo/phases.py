@@ -20,4 +20,4 @@ class Phases:
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self._took)
-        return f"first signal {sum(seconds for _, seconds in self._took):.1f} s after the start: {parts}"
+        return f"first signal {sum(seconds for _, seconds in self._took):.1f} s after the start:\n  {parts}"

@@ -84,7 +84,7 @@ class Demonstration:
             await unless(interrupted, self._prepare(surroundings, settings, worker))
             balance, flowed_s = await flow.run(settings, interrupted, seconds)
         finally:
-            self._progress.say("stopping the worker ...")
+            # Nothing is printed before it is stopped: the terminal may be gone.
             told = await asyncio.to_thread(worker.stop)
             await surroundings.leave(settings)
         self._progress.say(f"\n{summary(flowed_s, balance, tally)}\n{self._phases}")

@@ -7,7 +7,7 @@ from typing import Final
 from deploy.demo.tally import Decision, Tally, decode_feature
 from streams.feeds.sample import SYMBOL
 
-FEATURES_SHOWN: Final = ("sma_20", "rsi_14", "macd_hist", "bb_percent_b")
+FEATURES_SHOWN: Final = ("sma_20", "rsi_14", "macd_hist")
 RATE_WINDOW_S: Final = 3.0
 
 

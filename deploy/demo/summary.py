@@ -1,7 +1,7 @@
 """The account at the end, and what may be wrong with it."""
 
 from deploy.demo.numbers import number
-from deploy.demo.tally import Balance, Tally
+from deploy.demo.tally import WARM_UP_S, Balance, Tally
 
 
 def summary(seconds: float, balance: Balance, tally: Tally) -> str:
@@ -9,6 +9,7 @@ def summary(seconds: float, balance: Balance, tally: Tally) -> str:
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(tally.reasons.items()))
     actions = ", ".join(f"{action} {tally.actions[action]:,}" for action in ("buy", "sell", "hold"))
     median, p99 = (number(tally.latencies.quantile_ms(q), 1) for q in (0.5, 0.99))
+    later = ", ".join(number(tally.steady.quantile_ms(q), 1) for q in (0.5, 0.99))
     return "\n".join(
         [
             f"{seconds:.1f} s of market",
@@ -16,7 +17,8 @@ def summary(seconds: float, balance: Balance, tally: Tally) -> str:
             f"  rejected   {balance.rejected:>9,}   {reasons}".rstrip(),
             f"  features   {balance.features:>9,}",
             f"  signals    {balance.signals:>9,}   {actions}",
-            f"  latency    {median:>9} ms median, {p99} ms p99, from a tick's hand-over to Kafka to its signal read",
+            f"  latency    {median:>9} ms median, {p99} ms p99   (after the first {WARM_UP_S:.0f} s: {later})",
+            "                         from a tick's hand-over to the producer to its signal read by a consumer",
             f"  lost = {balance.lost}",
         ]
     )

@@ -44,7 +44,7 @@ class Surroundings:
         Raises:
             HayateError: a server does not start, or a setting is wrong.
         """
-        self._stack.down(purge=True) if self._stack.folder.exists() else None
+        self._stack.down(purge=True)
         endpoints = self._stack.up(self._progress)
         run = f"demo-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
         settings = self._settings(run, kafka_url=endpoints.kafka_url, redis_url=endpoints.redis_url)

@@ -1,6 +1,7 @@
 """What came out of the worker: counted, measured, and the newest of each symbol kept to be shown."""
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from deploy.demo.answered import Answered
 from deploy.demo.latencies import Latencies
 from streams.headers import header, integer
 from streams.records import SENT_NS, SOURCE, Action
+
+WARM_UP_S: Final = 2.0
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -76,11 +79,14 @@ class Tally:
 
     latencies: Latencies = field(default_factory=Latencies)
     """From the time a tick was handed to Kafka (`sent_ns`) to the time its signal was read here."""
+    steady: Latencies = field(default_factory=Latencies)
+    """Those of ticks handed over later than WARM_UP_S after the first: without connections and files being opened."""
     actions: Counter[str] = field(default_factory=Counter)
     symbols: dict[str, Line] = field(default_factory=lambda: defaultdict(Line))
     reasons: Counter[str] = field(default_factory=Counter)
     first_signal: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by the first one."""
+    _first_sent_ns: float = math.inf
     _rejected: dict[int, Answered] = field(default_factory=lambda: defaultdict(Answered))
     _features: dict[int, Answered] = field(default_factory=lambda: defaultdict(Answered))
     _signals: dict[int, Answered] = field(default_factory=lambda: defaultdict(Answered))
@@ -123,6 +129,9 @@ class Tally:
         sent_ns = integer(header(headers, SENT_NS))
         line.latency_ms = (now_ns - sent_ns) / 1e6
         self.latencies.add(now_ns - sent_ns)
+        self._first_sent_ns = min(self._first_sent_ns, sent_ns)
+        if sent_ns - self._first_sent_ns > WARM_UP_S * 1e9:
+            self.steady.add(now_ns - sent_ns)
         self.first_signal.set()
 
     def reject(self, partition: int, headers: Headers) -> None:

@@ -137,7 +137,8 @@ def _fetch_patiently(jar: Jar, staging: Path, count: Callable[[int], None], fetc
             if attempt == ATTEMPTS:
                 raise LocalError(
                     f"{jar.coordinates} could not be downloaded ({type(error).__name__}: {error}): check the network "
-                    "and the proxy variables and start again (finished jars are kept), or set HAYATE_KAFKA_URL"
+                    "and its variables (HTTPS_PROXY, REQUESTS_CA_BUNDLE) and start again (finished jars are kept), "
+                    "or set HAYATE_KAFKA_URL"
                 ) from error
         attempt += 1
 

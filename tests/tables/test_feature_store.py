@@ -5,6 +5,7 @@ import json
 import math
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -154,7 +155,7 @@ async def test_symbols_are_sorted(store: FeatureStore) -> None:
 async def test_callbacks_come_once_and_in_order(store: FeatureStore) -> None:
     calls: list[int] = []
     for n in range(5):
-        store.put_many([record("ES", n, 0, [1.0, 1.0, 1.0])], lambda n=n: calls.append(n))
+        store.put_many([record("ES", n, 0, [1.0, 1.0, 1.0])], partial(calls.append, n))
     store.put_many([], lambda: calls.append(5))
     await store.flush()
     assert calls == [0, 1, 2, 3, 4, 5]

@@ -1,5 +1,6 @@
 """The parts that need no server: what waits, addresses, versions, delays."""
 
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from redis.exceptions import BusyLoadingError, OutOfMemoryError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streams.errors import ConfigError, RetryError
@@ -15,7 +17,7 @@ from tables.feature_contract import FeatureWrite
 from tables.feature_keys import NS, history_key, second_text, seconds_between
 from tables.feature_library import load_library
 from tables.feature_pending import Pending
-from tables.redis_connection import address_of, check_server, delays, explain, make_pool
+from tables.redis_connection import address_of, call_many, check_server, delays, explain, make_pool
 from tests.tables.test_feature_store import T0, record
 
 ONE = [1.0]
@@ -86,7 +88,7 @@ def test_callbacks_are_bounded_and_keep_their_order() -> None:
     pending = Pending(3, 1)
     calls: list[int] = []
     for n in range(3):
-        pending.put_many([], lambda n=n: calls.append(n))
+        pending.put_many([], partial(calls.append, n))
     pending.wait(lambda: calls.append(100))
     batch = pending.take()
     pending.put_many([], lambda: calls.append(3))
@@ -128,7 +130,7 @@ def test_addresses_show_neither_user_nor_password(url: str, address: str) -> Non
 
 @pytest.mark.parametrize("url", ["http://:hunter2@cache/0", "cache:6379", "redis://:hunter2@cache:port/0"])
 def test_a_malformed_address_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(ConfigError, match="HAYATE_REDIS_URL: .*write redis://") as caught:
+    with pytest.raises(ConfigError, match=r"HAYATE_REDIS_URL: .*write redis://") as caught:
         make_pool(url, None, 1.0)
     assert "hunter2" not in str(caught.value)
 
@@ -169,6 +171,44 @@ async def test_servers_that_will_do(info: dict[str, Any]) -> None:
 async def test_servers_that_will_not_do_are_refused_by_name(info: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"cache:6379/0 .*{message}"):
         await check_server(Client(**info), "cache:6379/0")  # type: ignore[arg-type] # stands in for one method
+
+
+class Connection:
+    """Answers with `replies`, raising those that are errors, and notes whether it was closed."""
+
+    def __init__(self, *replies: Any) -> None:
+        self._replies = iter(replies)
+        self.closed = False
+
+    def pack_commands(self, commands: Any) -> Any:
+        return commands
+
+    async def send_packed_command(self, command: Any) -> None:
+        pass
+
+    async def read_response(self) -> Any:
+        reply = next(self._replies)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def disconnect(self, *, nowait: bool) -> None:
+        assert nowait
+        self.closed = True
+
+
+async def test_an_error_reply_stands_in_its_place() -> None:
+    full = OutOfMemoryError("full")
+    connection: Any = Connection(1, full, 2)
+    assert await call_many(connection, [["A"], ["B"], ["C"]]) == [1, full, 2]
+    assert not connection.closed
+
+
+async def test_a_connection_with_unread_replies_is_closed() -> None:
+    connection: Any = Connection(1, BusyLoadingError("loading"), 2)
+    with pytest.raises(BusyLoadingError):
+        await call_many(connection, [["A"], ["B"], ["C"]])
+    assert connection.closed
 
 
 def test_delays_grow_to_their_cap_and_are_spread() -> None:

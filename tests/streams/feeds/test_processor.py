@@ -117,6 +117,27 @@ async def test_a_stop_ends_the_reading_and_sends_what_was_read() -> None:
     assert closed.is_set()
 
 
+async def test_a_source_that_is_held_back_is_closed_by_a_stop() -> None:
+    sink = GatedSink()
+    stop = asyncio.Event()
+    closed = asyncio.Event()
+
+    async def source() -> AsyncIterator[Tick]:
+        try:
+            for tick in market(1000):
+                yield tick
+        finally:
+            closed.set()
+
+    running = asyncio.create_task(StreamingDataProcessor(source(), sink, queue_size=1).run(stop))
+    await sink.called.wait()
+    stop.set()
+    sink.gate.set()
+    report = await running
+    assert closed.is_set()
+    assert report.read == report.acknowledged < 1000
+
+
 async def test_a_source_that_waits_is_closed_when_the_producer_breaks() -> None:
     closed = asyncio.Event()
 

@@ -30,6 +30,7 @@ class Broker:
         self.settings: dict[str, Any] = {}
         self.answering = asyncio.Event()
         self.answering.set()
+        self.held: dict[int, asyncio.Event] = {}
         self.refusal: Callable[[int], KafkaError | None] = lambda _: None
         self.start_error: Exception | None = None
         self.stopped = 0
@@ -78,6 +79,8 @@ class Broker:
 
     async def _answer(self, batch: BatchBuilder, partition: int) -> None:
         await self.answering.wait()
+        if partition in self.held:
+            await self.held[partition].wait()
         error = self.refusal(partition)
         if error is not None:
             raise error
@@ -180,6 +183,25 @@ async def test_a_refused_batch_fails_every_later_call_and_nothing_follows_it(bro
         await sender.stop()
     assert broker.log[bad] == []
     assert (broker.stopped, broker.cut_off) == (0, 2)
+
+
+async def test_after_a_failure_no_other_partition_goes_on(broker: Broker) -> None:
+    bad, other = (partition_of(symbol, 4) for symbol in (b"SIM000", b"SIM001"))
+    assert bad != other
+    broker.held = {bad: asyncio.Event(), other: asyncio.Event()}
+    broker.refusal = lambda partition: NotEnoughReplicasError() if partition == bad else None
+    sender = producer()
+    await sender.start()
+    await sender.send_many(ticks(2, symbols=2))
+    await settled()
+    await sender.send_many(ticks(2, symbols=2))  # waits behind the ones underway
+    broker.held[bad].set()
+    await settled()
+    broker.held[other].set()
+    await settled()
+    with pytest.raises(FatalError, match="not acknowledged"):
+        await sender.stop()
+    assert broker.batches == [(other, 1)]
 
 
 async def test_a_failure_wakes_a_sender_that_waits_for_room(broker: Broker) -> None:
