@@ -8,7 +8,7 @@ import numpy as np
 from aiokafka import ConsumerRecord
 
 from agents.metrics import Metrics
-from streams.columns import APPLIED, LATE, SKIPPED, Folded, TickColumns
+from streams.columns import APPLIED, I32, LATE, SKIPPED, Folded, TickColumns
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_records import FeatureEncoder
 from streams.headers import header, integer
@@ -79,12 +79,13 @@ class FeaturesJob:
         if decoded.symbols:
             rows = np.array([self._row(symbol) for symbol in decoded.symbols], np.int32)
             folded = self._engine.fold(self._block, rows, decoded.columns)
-            self._dirty.update(rows[folded.verdict != SKIPPED].tolist())
-            self._metrics.repeated.inc(int((folded.verdict == SKIPPED).sum()))
+            if folded.verdict.any():
+                decoded, folded, late = self._without_others(decoded, folded, rows)
+                # In log order: the tail of the rejects names one source offset after the other.
+                rejected = sorted([*rejected, *late], key=lambda rejection: rejection.record.offset)
+            else:
+                self._dirty.update(rows.tolist())
             self._emit_features(lane, decoded, folded)
-            if (folded.verdict == LATE).any():
-                # In log order, for the tail of the rejects names one source offset after the other.
-                rejected = sorted([*rejected, *self._late(decoded, folded)], key=lambda r: r.record.offset)
         for rejection in rejected:
             self._emit_rejection(lane, rejection)
 
@@ -132,29 +133,41 @@ class FeaturesJob:
         row = decode_row(saved, symbol=symbol, layout=feature_set.layout_hash, width=feature_set.width)
         return self._block.add(symbol, offset=row.offset, ts_ns=row.ts_ns, state=row.state)
 
-    def _emit_features(self, lane: "Lane", decoded: Decoded, folded: Folded) -> None:
-        applied = np.flatnonzero(folded.verdict == APPLIED)
-        if not len(applied):
-            return
-        columns, symbols, records = decoded.columns, decoded.symbols, decoded.records
-        if len(applied) < len(symbols):
-            symbols = [symbols[i] for i in applied]
-            records = [records[i] for i in applied]
-            folded = Folded(
-                folded.values[applied], folded.flags[applied], folded.price[applied], folded.verdict[applied]
+    def _without_others(self, decoded: Decoded, folded: Folded, rows: I32) -> tuple[Decoded, Folded, list[Rejection]]:
+        """Only what was applied, and the late ticks as rejections; ticks known from before a restart are counted."""
+        verdict = folded.verdict
+        self._dirty.update(rows[verdict != SKIPPED].tolist())
+        self._metrics.repeated.inc(int((verdict == SKIPPED).sum()))
+        late = [
+            Rejection(
+                decoded.records[i],
+                "late",
+                f"ts_ns {decoded.columns.ts_ns[i]} is older than the last tick of {decoded.symbols[i]} by more than "
+                f"HAYATE_LATENESS_MS={self._lateness_ms}; send ticks in time, or set HAYATE_LATE=fold",
             )
-            columns = TickColumns(*(getattr(columns, name)[applied] for name in TickColumns.__slots__))
-        self._metrics.ticks.inc(len(applied))
+            for i in np.flatnonzero(verdict == LATE)
+        ]
+        kept = np.flatnonzero(verdict == APPLIED)
+        columns = TickColumns(*(getattr(decoded.columns, name)[kept] for name in TickColumns.__slots__))
+        applied = Decoded(
+            columns, [decoded.symbols[i] for i in kept], [decoded.records[i] for i in kept], [], decoded.marks
+        )
+        return applied, Folded(folded.values[kept], folded.flags[kept], folded.price[kept], verdict[kept]), late
+
+    def _emit_features(self, lane: "Lane", decoded: Decoded, folded: Folded) -> None:
+        columns, symbols, records = decoded.columns, decoded.symbols, decoded.records
+        self._metrics.ticks.inc(len(symbols))
         offsets, times = columns.offset.tolist(), columns.ts_ns.tolist()
-        ids = [f"{self._id_prefix}{offset}" for offset in offsets]
-        encoded = self._encoder.encode(ids, symbols, times, folded)
         prices, values = folded.price.tolist(), folded.values.tolist()
+        ids = [f"{self._id_prefix}{offset}" for offset in offsets]
+        encoded = self._encoder.encode(ids, symbols, times, prices, values, folded.flags)
         writes, sent_times = [], []
         for i, (value, status, flags) in enumerate(encoded):
-            sent = header(records[i].headers, SENT_NS)
+            record = records[i]
+            sent = header(record.headers, SENT_NS)
             sent_ns = integer(sent)
             headers = [(SENT_NS, sent)] if sent is not None else []
-            lane.emit(self._topics.features, offsets[i], Record(symbols[i].encode(), value, headers), sent_ns)
+            lane.emit(self._topics.features, offsets[i], Record(record.key, value, headers), sent_ns)
             sent_times.append(sent_ns)
             writes.append(
                 FeatureWrite(
@@ -163,17 +176,6 @@ class FeaturesJob:
             )
         # Also what is emitted already: a crash may have come between the broker's acknowledgement and the flush.
         self._store.put_many(writes, lambda: self._metrics.observe_latency("redis", sent_times))
-
-    def _late(self, decoded: Decoded, folded: Folded) -> list[Rejection]:
-        return [
-            Rejection(
-                decoded.records[i],
-                "late",
-                f"ts_ns {decoded.columns.ts_ns[i]} is older than the last tick of {decoded.symbols[i]} by more than "
-                f"HAYATE_LATENESS_MS={self._lateness_ms}; send ticks in time, or set HAYATE_LATE=fold",
-            )
-            for i in np.flatnonzero(folded.verdict == LATE)
-        ]
 
     def _emit_rejection(self, lane: "Lane", rejection: Rejection) -> None:
         record, reason, detail = rejection

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from time import time_ns
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, PlatformCollector, ProcessCollector
 
 from agents.histogram import BatchHistogram
@@ -65,10 +64,8 @@ class Metrics:
 
     def observe_latency(self, to: str, sent_ns: Sequence[int]) -> None:
         """Record how long ago the ticks of these results were sent; 0 stands for a tick that does not say."""
-        sent = np.array(sent_ns, np.int64)
-        sent = sent[sent > 0]
-        if len(sent):
-            self.latency.observe(to, (time_ns() - sent) / 1e9)
+        now = time_ns()
+        self.latency.observe(to, [(now - sent) / 1e9 for sent in sent_ns if sent > 0])
 
     def observe_store(self, store: "RealTimeFeatureStore") -> None:
         """Copy the feature store's own counters, at every scrape."""

@@ -16,7 +16,7 @@ from agents.job import Broker
 from agents.lanes import Lanes
 from agents.metrics import Metrics
 from streams.engine import RealTimeFeatureEngine
-from streams.kafka.batching import Batch
+from streams.kafka.batching import Poll
 from streams.kafka.tail import TailReader
 from streams.kafka.topics import FEATURES, REJECTED, SIGNALS, TICKS
 from streams.kafka_url import bootstrap_servers
@@ -43,7 +43,8 @@ class AsyncPredictionPipeline:
         metrics: Metrics,
         *,
         broker: Callable[[], Broker],
-        producer: Callable[[], Any],
+        urgent: Callable[[], Any],
+        later: Callable[[], Any],
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._engine = engine
@@ -56,7 +57,7 @@ class AsyncPredictionPipeline:
         tick_decoder = TickDecoder(settings.partitions, any_partition=settings.any_partition)
         feature_decoder = FeatureRecordDecoder(engine.feature_set.outputs, engine.feature_set.version)
 
-        def lanes(make_job: Callable[[], Any]) -> Lanes:
+        def lanes(make_job: Callable[[], Any], producer: Callable[[], Any]) -> Lanes:
             return Lanes(
                 make_job,
                 broker,
@@ -75,11 +76,12 @@ class AsyncPredictionPipeline:
                 table,
                 store,
                 metrics,
-                producer,
+                later,
                 lateness_ms=settings.lateness_ms,
-            )
+            ),
+            urgent,
         )
-        self.ensemble = lanes(lambda: EnsembleJob(ensemble_topics, system, feature_decoder, metrics))
+        self.ensemble = lanes(lambda: EnsembleJob(ensemble_topics, system, feature_decoder, metrics), later)
 
     async def start(self) -> None:
         """Compile, connect, touch everything whose first use is slow: no tick waits for that later."""
@@ -90,13 +92,15 @@ class AsyncPredictionPipeline:
         await self._tails.start()
         await self._store.start()
 
-    async def offer_ticks(self, batch: Batch) -> None:
+    async def offer_ticks(self, poll: Poll) -> None:
         """Take one poll of `ticks`."""
-        await self.features.offer(batch)
+        for batch in poll:
+            await self.features.offer(batch)
 
-    async def offer_features(self, batch: Batch) -> None:
+    async def offer_features(self, poll: Poll) -> None:
         """Take one poll of `features`."""
-        await self.ensemble.offer(batch)
+        for batch in poll:
+            await self.ensemble.offer(batch)
 
     async def revoke(self, tps: Iterable[TP]) -> None:
         """Last checkpoint of these partitions, then drop them."""

@@ -15,7 +15,7 @@ from agents.pipeline import AsyncPredictionPipeline
 from agents.web import add_pages
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_set import FeatureSet
-from streams.kafka.batching import Batch, BatchScheduler, BatchSchema
+from streams.kafka.batching import BatchScheduler, BatchSchema, Poll
 from streams.kafka.topics import FEATURES, STATE_TABLE, TICKS
 from streams.kafka_url import bootstrap_servers
 from streams.settings import Settings
@@ -59,7 +59,8 @@ def build(settings: Settings) -> HayateApp:
         store,
         metrics,
         broker=lambda: app.consumer,  # type: ignore[arg-type, return-value]  # ours, by the app's transport
-        producer=lambda: app.producer.client_producer,  # type: ignore[attr-defined]  # ours, by the app's transport
+        urgent=lambda: app.producer.urgent,  # type: ignore[attr-defined]  # ours, by the app's transport
+        later=lambda: app.producer.later,  # type: ignore[attr-defined]  # ours, by the app's transport
         on_fatal=app.give_up,
     )
     _add_agents(app, settings)
@@ -129,14 +130,14 @@ def _add_agents(app: HayateApp, settings: Settings) -> None:
         return app.topic(settings.topic(name), schema=BatchSchema(), acks=False)
 
     @app.agent(topic(TICKS), name="features", concurrency=1)
-    async def features(stream: StreamT[Batch]) -> None:
-        async for batch in stream:
-            await app.pipeline.offer_ticks(batch)
+    async def features(stream: StreamT[Poll]) -> None:
+        async for poll in stream:
+            await app.pipeline.offer_ticks(poll)
 
     @app.agent(topic(FEATURES), name="ensemble", concurrency=1)
-    async def ensemble(stream: StreamT[Batch]) -> None:
-        async for batch in stream:
-            await app.pipeline.offer_features(batch)
+    async def ensemble(stream: StreamT[Poll]) -> None:
+        async for poll in stream:
+            await app.pipeline.offer_features(poll)
 
 
 async def _on_revoked(app: faust.App, revoked: set[TP], **_: Any) -> None:

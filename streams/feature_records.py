@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from streams.columns import Folded
+from streams.columns import U8
 from streams.records import FLAG_NAMES, READY
 
 _STATUS: Final = np.array([0, 1, 2, 3, 0, 0], np.uint8)
@@ -47,16 +47,26 @@ class FeatureEncoder:
         self._encode = msgspec.json.Encoder().encode
 
     def encode(
-        self, ids: Sequence[str], symbols: Sequence[str], ts_ns: Sequence[int], folded: Folded
+        self,
+        ids: Sequence[str],
+        symbols: Sequence[str],
+        ts_ns: Sequence[int],
+        prices: Sequence[float],
+        values: Sequence[Sequence[float]],
+        flags: U8,
     ) -> "list[tuple[bytes, str, bytes]]":
-        """Value, status and flags (JSON) of each record. NaN becomes null; a null always has its flag."""
+        """Value, status and flags (JSON) of each record. NaN becomes null; a null always has its flag.
+
+        `prices`: of the last trade, NaN before the first. `values` and `flags` as in streams.columns.Folded.
+        """
         record, values_of, encode, schema = self._record, self._values, self._encode, self._schema
         encoded = []
-        rows = zip(ids, symbols, ts_ns, folded.price.tolist(), folded.values.tolist(), folded.flags, strict=True)
-        for id_, symbol, ts, price, values, flags in rows:
-            status, raw = self._status_and_flags(flags.tobytes())
+        width, all_codes = len(self._outputs), flags.tobytes()
+        rows = zip(ids, symbols, ts_ns, prices, values, strict=True)
+        for i, (id_, symbol, ts, price, numbers) in enumerate(rows):
+            status, raw = self._status_and_flags(all_codes[i * width : (i + 1) * width])
             encoded.append(
-                (encode(record(id_, symbol, ts, schema, status, price, values_of(*values), raw)), status, bytes(raw))
+                (encode(record(id_, symbol, ts, schema, status, price, values_of(*numbers), raw)), status, bytes(raw))
             )
         return encoded
 

@@ -139,11 +139,13 @@ def _numbers(tick: Tick) -> tuple[int, float, float, float, float, float, float,
 
 
 def _columns(rows: "list[tuple[int, int, float, float, float, float, float, float, int]]") -> TickColumns:
-    offset, ts_ns, *floats, side = zip(*rows, strict=True) if rows else ((),) * 9
-    price, size, bid, ask, bid_size, ask_size = (np.array(column, np.float64) for column in floats)
+    offset, ts_ns, *numbers, side = zip(*rows, strict=True) if rows else ((),) * 9
+    # Two arrays and their rows, not eight arrays: most batches hold one tick or two.
+    integers, floats = np.array((offset, ts_ns), np.int64), np.array(numbers, np.float64)
+    price, size, bid, ask, bid_size, ask_size = floats
     return TickColumns(
-        offset=np.array(offset, np.int64),
-        ts_ns=np.array(ts_ns, np.int64),
+        offset=integers[0],
+        ts_ns=integers[1],
         price=price,
         size=size,
         bid=bid,

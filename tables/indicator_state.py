@@ -17,7 +17,7 @@ from faust.tables.table import Table
 from faust.types import EventT
 
 from streams.columns import F64
-from streams.errors import StateError
+from streams.errors import RetryError, StateError
 from streams.kafka.outlet import Outlet, Record
 
 HEADER: Final = struct.Struct("<Qqq")
@@ -111,10 +111,15 @@ class PartitionRows:
 
     async def to_changelog(self, rows: dict[str, bytes]) -> int:
         """Send rows to the changelog; offset of the last one once all are acknowledged."""
+        await self._changelog.open()
         for symbol, value in rows.items():
             self._changelog.put(Record(symbol.encode(), value))
-        await self._changelog.wait_acknowledged(self._changelog.put_count)
-        return (self._changelog.end_offset or 0) - 1
+        ticket = self._changelog.put_count
+        await self._changelog.wait_acknowledged(ticket)
+        end = self._changelog.end_at(ticket)
+        if end is None:
+            raise RetryError("the changelog's offset is unknown after a repeated write")
+        return end - 1
 
     def to_store(self, rows: dict[str, bytes], changelog_offset: int) -> None:
         """Write rows and the changelog offset they are at, in one atomic batch."""

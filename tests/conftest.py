@@ -1,14 +1,19 @@
-"""Fixtures that every room's tests may use: real servers, and a corner of each that belongs to one test."""
+"""What every room's tests share: real servers, a corner of each that belongs to one test, and Hypothesis' settings."""
 
 import os
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from deploy.local import Endpoints
 from tests.services import running_services
+
+# No property fails because the machine is busy: the first example may compile, and other tests run beside this one.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

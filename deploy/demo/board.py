@@ -13,7 +13,7 @@ from deploy.demo.numbers import number
 from deploy.demo.snapshot import FEATURES_SHOWN, Row, Snapshot
 
 INTERVAL_S: Final = 0.5
-FRAME_LINES: Final = 7
+FRAME_LINES: Final = 8
 """Lines around the rows: title, totals, table head and its rule, notes."""
 COLOURS: Final = {"buy": "bold green", "sell": "bold red", "hold": "dim"}
 
@@ -71,8 +71,8 @@ class BoardView:
 def _totals(snapshot: Snapshot) -> Text:
     return Text(
         f"{snapshot.seconds:.0f} s   ticks {snapshot.ticks:,} ({snapshot.ticks_per_s:,.0f}/s)   "
-        f"rejected {snapshot.rejected:,}   signals {snapshot.signals:,} ({snapshot.signals_per_s:,.0f}/s)   "
-        f"median {number(snapshot.median_ms, 1)} ms   p99 {number(snapshot.p99_ms, 1)} ms",
+        f"rejected {snapshot.rejected:,}   signals {snapshot.signals:,} ({snapshot.signals_per_s:,.0f}/s)\n"
+        f"tick to signal: median {number(snapshot.median_ms, 1)} ms, p99 {number(snapshot.p99_ms, 1)} ms",
         no_wrap=True,
         overflow="ellipsis",
     )

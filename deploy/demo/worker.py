@@ -106,7 +106,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            told = f"the worker did not end within {STOP_TIMEOUT_S:.0f} s and was killed; its log is {self.log}"
+            told = f"the worker did not end within {STOP_TIMEOUT_S:.0f} s and was killed"
         self._record.unlink(missing_ok=True)
         return told
 

@@ -7,9 +7,13 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar, cast
 
 import aiokafka
+from aiokafka.errors import ConsumerStoppedError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.exceptions import NotReady
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode import Service
+from mode.types import ServiceT
 
 from streams.kafka.batching import Batch
 
@@ -112,6 +116,26 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Deliver polls.
+
+        Faust's own loop runs four tasks around each delivery, so as not to wait for an agent while the flow is
+        suspended; a poll that waits then is of an old generation, skipped by the stream, and read again by its lane.
+        """
+        stopped, fetcher_stopped = self._stopped.is_set, cast(Service, fetcher)._stopped.is_set
+        try:
+            while not (stopped() or fetcher_stopped()):
+                await asyncio.sleep(0)
+                async for tp, message in self.getmany(timeout=1.0):
+                    if tp.topic in self.batched_topics:
+                        await self.callback(message)
+                    elif (read := self._read_offset[tp]) is None or message.offset >= read:
+                        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+                        self._read_offset[tp] = message.offset
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.app.should_stop:
+                raise
+
     # faust 0.15.3 pauses partitions in its own books only: aiokafka goes on fetching them, and sends the broker no
     # further fetch for 100 ms while what it fetched is not taken. Our own changelog records, which nobody takes after
     # recovery, thus stopped the ticks for 100 ms at every checkpoint of every partition.
@@ -177,7 +201,25 @@ class Consumer(driver.Consumer):
 
 
 class Producer(driver.Producer):
-    """Faust's producer: idempotent, and patient where aiokafka would tear holes."""
+    """Faust's producer: idempotent, patient where aiokafka would tear holes, and two of them.
+
+    aiokafka has one request on its way to a broker; what comes next waits for that answer. So the features have a
+    connection of their own, and signals and changelog rows, which can wait, have the other.
+    """
+
+    _later: aiokafka.AIOKafkaProducer | None = None
+
+    async def on_start(self) -> None:
+        """Connect both."""
+        await super().on_start()
+        self._later = self._new_producer()
+        await self._later.start()
+
+    async def on_stop(self) -> None:
+        """Disconnect both."""
+        await super().on_stop()
+        if self._later is not None:
+            await self._later.stop()
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
@@ -190,9 +232,16 @@ class Producer(driver.Producer):
         return producer
 
     @property
-    def client_producer(self) -> aiokafka.AIOKafkaProducer:
-        """The aiokafka producer, for outlets: records go to a chosen partition, in batches."""
+    def urgent(self) -> aiokafka.AIOKafkaProducer:
+        """The aiokafka producer of what latency is measured to first: features, and rejects beside them."""
         return self._ensure_producer()
+
+    @property
+    def later(self) -> aiokafka.AIOKafkaProducer:
+        """The aiokafka producer of signals and changelog rows."""
+        if self._later is None:
+            raise NotReady("Producer service not yet started")
+        return self._later
 
 
 def transport_for(batched_topics: frozenset[str]) -> type[driver.Transport]:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from functools import partial
 
 from tests.e2e.world import DEADLINE_S, World, until
 
@@ -34,7 +35,7 @@ async def test_killed_and_back(make_world: Callable[..., World]) -> None:
     for _ in range(2):
         worker = world.start_worker()
         await worker.ready()
-        await until(lambda worker=worker: worker.metric("hayate_features_total") > 500, "features flow", worker)
+        await until(partial(worker.has_more, "hayate_features_total", 500), "features flow", worker)
         worker.stop(signal.SIGKILL)
     worker = world.start_worker()
     await worker.ready()

@@ -73,6 +73,10 @@ class Worker:
         lines = [line for line in self.get("/metrics").splitlines() if line.partition("{")[0].split(" ")[0] == name]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
+    def has_more(self, name: str, than: float) -> bool:
+        """Whether a metric is above a number."""
+        return self.metric(name) > than
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end."""
         self.process.send_signal(how)
@@ -247,7 +251,9 @@ class Offline:
             folded = self._engine.fold(block, np.array(rows, np.int32), decoded.columns)
             kept = np.flatnonzero(folded.verdict == 0).tolist()
             ids = [f"{r.topic}-{r.partition}-{r.offset}" for r in decoded.records]
-            encoded = self._encoder.encode(ids, decoded.symbols, decoded.columns.ts_ns.tolist(), folded)
+            times = decoded.columns.ts_ns.tolist()
+            prices, values = folded.price.tolist(), folded.values.tolist()
+            encoded = self._encoder.encode(ids, decoded.symbols, times, prices, values, folded.flags)
             expected |= {ids[i]: encoded[i][0] for i in kept}
         return expected
 

@@ -1,0 +1,256 @@
+"""A Kafka in memory: logs, a group's commits, and clients of one process that can be slow, fail, or die."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+
+from streams.kafka.batching import Batch
+
+Headers = Sequence[tuple[str, bytes]]
+Value = tuple[bytes | None, bytes | None, Headers]
+"""Key, value, headers."""
+
+
+def record(topic: str, partition: int, offset: int, value: Value) -> ConsumerRecord:
+    """A record as aiokafka gives it."""
+    key, body, headers = value
+    return ConsumerRecord(topic, partition, offset, 0, 0, key, body, None, 0, 0, tuple(headers))
+
+
+@dataclass
+class FakeKafka:
+    """What survives every process: logs and commits."""
+
+    logs: dict[TopicPartition, list[ConsumerRecord]] = field(default_factory=lambda: defaultdict(list))
+    begin: dict[TopicPartition, int] = field(default_factory=lambda: defaultdict(int))
+    """Offsets that retention has taken everything below of."""
+    committed: dict[TP, tuple[int, str]] = field(default_factory=dict)
+    generation: int = 1
+
+    def append(self, topic: str, partition: int, *values: Value) -> int:
+        """Write records; the first one's offset."""
+        log = self.logs[TopicPartition(topic, partition)]
+        first = len(log)
+        log.extend(record(topic, partition, first + place, value) for place, value in enumerate(values))
+        return first
+
+    def log(self, topic: str, partition: int = 0) -> list[ConsumerRecord]:
+        """All records ever written to a partition."""
+        return self.logs[TopicPartition(topic, partition)]
+
+
+class FakeProducer:
+    """aiokafka's own accumulator, and in place of its sender one that delivers, fails or dies when told to.
+
+    Idempotent: order is kept in a partition, and where one request fails so does what is queued behind it.
+    """
+
+    BATCH_BYTES = 600
+    """So small that a burst fills it, and outlets wait for room."""
+
+    def __init__(self, kafka: FakeKafka, *, latency_s: Callable[[], float] = lambda: 0.0) -> None:
+        self._message_accumulator = MessageAccumulator(None, self.BATCH_BYTES, 0, float("inf"))
+        self.failing: dict[str, BaseException] = {}
+        """Topic -> what becomes of the next request to it; taken out when it happened."""
+        self.held: set[str] = set()
+        """Topics whose requests stay on the wire."""
+        self._kafka = kafka
+        self._latency_s = latency_s
+        self._on_wire: dict[TopicPartition, Any] = {}
+        self._due: set[TopicPartition] = set()
+        self._dead = False
+        self._task = asyncio.create_task(self._send(), name="sender")
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        """The topic's partitions, which take a question to the broker."""
+        await asyncio.sleep(self._latency_s())
+        return {0}
+
+    def release(self, topic: str) -> None:
+        """Let held requests arrive."""
+        self.held.discard(topic)
+        for tp in [tp for tp in self._due if tp.topic == topic]:
+            self._arrive(tp)
+
+    def waits(self, topic: str) -> bool:
+        """Whether a request to `topic` is on the wire."""
+        return any(tp.topic == topic for tp in self._on_wire)
+
+    def kill(self, written: int) -> None:
+        """The process dies: `written` requests of each partition reach the broker, the rest never will."""
+        self._dead = True
+        queues = {tp: [batch] for tp, batch in self._on_wire.items()}
+        for tp, queue in self._message_accumulator._batches.items():
+            queues.setdefault(tp, []).extend(queue)
+        for tp, queue in queues.items():
+            for batch in queue[:written]:
+                self._kafka.append(*tp, *_values(batch))
+
+    async def stop(self) -> None:
+        """The sender ends."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _send(self) -> None:
+        accumulator = self._message_accumulator
+        loop = asyncio.get_running_loop()
+        while True:
+            await accumulator.waiter()
+            accumulator._waiter_future = loop.create_future()
+            self._take()
+
+    def _take(self) -> None:
+        for tp in list(self._message_accumulator._batches):
+            if tp not in self._on_wire and not self._dead:
+                batch = self._on_wire[tp] = self._message_accumulator._pop_batch(tp)
+                batch.get_data_buffer()
+                asyncio.get_running_loop().call_later(self._latency_s(), self._arrive, tp)
+
+    def _arrive(self, tp: TopicPartition) -> None:
+        if self._dead:
+            return
+        if tp.topic in self.held:
+            self._due.add(tp)
+            return
+        self._due.discard(tp)
+        batch = self._on_wire.pop(tp)
+        error = self.failing.pop(tp.topic, None)
+        if error is None:
+            batch.done(self._kafka.append(*tp, *_values(batch)))
+        else:
+            queued = self._message_accumulator._batches
+            for failed in (batch, *queued.pop(tp, ())):
+                failed.failure(error)
+        self._take()
+
+
+def _values(batch: Any) -> list[Value]:
+    records = MemoryRecords(bytes(batch.get_data_buffer())).next_batch()
+    return [(record.key, record.value, record.headers) for record in records]
+
+
+class FakeReader:
+    """The groupless consumer that tails are read with."""
+
+    def __init__(self, kafka: FakeKafka) -> None:
+        self._kafka = kafka
+        self._position: dict[TopicPartition, int] = {}
+
+    async def start(self) -> None:
+        """Nothing to connect."""
+
+    async def stop(self) -> None:
+        """Nothing to close."""
+
+    async def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Offset behind the last record."""
+        await asyncio.sleep(0)
+        return {tp: len(self._kafka.logs[tp]) for tp in tps}
+
+    async def beginning_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Offset of the first record that is left."""
+        await asyncio.sleep(0)
+        return {tp: self._kafka.begin[tp] for tp in tps}
+
+    def assign(self, tps: Sequence[TopicPartition]) -> None:
+        """Read these."""
+        self._position = dict.fromkeys(tps, 0)
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        """Read from there."""
+        self._position[tp] = offset
+
+    async def position(self, tp: TopicPartition) -> int:
+        """Offset of the next record."""
+        await asyncio.sleep(0)
+        return self._position[tp]
+
+    async def getmany(
+        self, tp: TopicPartition, *, timeout_ms: int, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Some records."""
+        assert timeout_ms > 0
+        await asyncio.sleep(0)
+        start = max(self._position[tp], self._kafka.begin[tp])
+        records = self._kafka.logs[tp][start:][: max_records or 500]
+        self._position[tp] = start + len(records)
+        return {tp: records} if records else {}
+
+
+class FakeBroker:
+    """One member of the group (agents.job.Broker), and what it polls."""
+
+    def __init__(self, kafka: FakeKafka, *, latency_s: Callable[[], float] = lambda: 0.0) -> None:
+        self.kafka = kafka
+        self.generation = kafka.generation
+        self.assigned: set[TP] = set()
+        self.position: dict[TP, int] = {}
+        self.epochs: dict[TP, int] = defaultdict(int)
+        self.commit_errors: deque[tuple[BaseException, bool]] = deque()
+        """What the next commits end with, and whether the broker has them all the same."""
+        self.commits: list[int] = []
+        self.commit_gate = asyncio.Event()
+        """Cleared, it holds commits on their way."""
+        self.commit_gate.set()
+        self._latency_s = latency_s
+        self.dead = False
+
+    async def reread(self, tp: TP, offset: int) -> int:
+        """As Consumer.reread."""
+        await self._answer()
+        if tp not in self.assigned:
+            raise IllegalStateError(f"No current assignment for partition {tp}")
+        self.position[tp] = offset
+        self.epochs[tp] += 1
+        return self.epochs[tp]
+
+    async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]], timeout_s: float) -> None:
+        """As Consumer.commit_with_metadata."""
+        assert timeout_s > 0
+        # The request is on its way: cancelling whoever waits for the answer does not take it back.
+        await asyncio.shield(asyncio.ensure_future(self._commit(offsets)))
+
+    async def committed_with_metadata(self, tp: TP, timeout_s: float) -> tuple[int, str] | None:
+        """As Consumer.committed_with_metadata."""
+        assert timeout_s > 0
+        await self._answer()
+        return self.kafka.committed.get(tp)
+
+    def poll(self, tp: TP, count: int) -> Batch | None:
+        """The next records of a partition; None where there are none."""
+        log = self.kafka.logs[TopicPartition(*tp)]
+        start = max(self.position.get(tp, 0), self.kafka.begin[TopicPartition(*tp)])
+        records = log[start : start + count]
+        self.position[tp] = start + len(records)
+        return Batch(tp, list(records), self.epochs[tp]) if records else None
+
+    async def _commit(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
+        await self._answer()
+        await self.commit_gate.wait()
+        error, applied = self.commit_errors.popleft() if self.commit_errors else (None, True)
+        if error is None and self.generation != self.kafka.generation:
+            raise CommitFailedError
+        if applied:
+            self.kafka.committed.update(offsets)
+            self.commits += [offset for offset, _ in offsets.values()]
+        if error is not None:
+            raise error
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(self._latency_s())
+        if self.dead:
+            await asyncio.Event().wait()
+
+
+def produce_error() -> KafkaError:
+    """What a record that the broker refuses for good ends with."""
+    return KafkaError("refused")

@@ -1,0 +1,152 @@
+"""A worker process around real lanes: what Faust does with polls and rebalances, on the Kafka in memory."""
+
+import asyncio
+from collections.abc import Callable
+from copy import deepcopy
+
+from faust.types import TP
+
+from agents.lanes import Lanes
+from streams.kafka.batching import Batch
+from streams.kafka.tail import TailReader
+from tests.agents.fake_job import FEATURES, REJECTED, TICKS, FoldJob, LocalStore, reference, tick
+from tests.agents.fake_kafka import FakeBroker, FakeKafka, FakeProducer, FakeReader
+
+INPUT = TP(TICKS, 0)
+
+
+class FakeWorker:
+    """One process with one partition; `store` is its disk."""
+
+    def __init__(
+        self, kafka: FakeKafka, store: LocalStore, *, checkpoint_s: float, latency_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        self.kafka, self.store = kafka, store
+        self.broker = FakeBroker(kafka, latency_s=latency_s)
+        self.producer = FakeProducer(kafka, latency_s=latency_s)
+        self.jobs: list[FoldJob] = []
+        self.fatal: list[BaseException] = []
+        self.restarts = 0
+        tails = TailReader(FakeReader(kafka))  # type: ignore[arg-type]  # as much of aiokafka's consumer as it uses
+        self.lanes = Lanes(
+            self._make_job,
+            lambda: self.broker,
+            lambda: self.producer,
+            lambda: tails,
+            checkpoint_s=checkpoint_s,
+            on_fatal=self.fatal.append,
+            on_restart=self._count_restart,
+        )
+        self._queue: asyncio.Queue[Batch] = asyncio.Queue()
+        self._agent = asyncio.create_task(self._run_agent(), name="agent")
+
+    @property
+    def job(self) -> FoldJob:
+        """The newest lane's."""
+        return self.jobs[-1]
+
+    @property
+    def queued(self) -> int:
+        """Polls that the agent has not taken yet."""
+        return self._queue.qsize()
+
+    def assign(self) -> None:
+        """The group gives us the partition: recover, and read from the committed offset."""
+        self.broker.generation = self.kafka.generation
+        self.store.recover(self.kafka)
+        self.broker.assigned.add(INPUT)
+        self.broker.position[INPUT] = self.kafka.committed.get(INPUT, (0, ""))[0]
+
+    async def open(self) -> None:
+        """Assign, and wait until the lane is open: it reads again whatever was polled before that."""
+        self.assign()
+        epoch = self.broker.epochs[INPUT]
+        self.poll()
+        while self.broker.epochs[INPUT] == epoch:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
+
+    async def revoke(self) -> None:
+        """The group takes it away: Faust empties its queues and calls us, and the group waits for that."""
+        self._empty_queue()
+        await self.lanes.revoke([INPUT])
+        self.broker.assigned.clear()
+
+    def poll(self, how: str = "plain", count: int = 10_000) -> None:
+        """One poll; `drop` it behind the read position, deliver it `twice`, or one of before the last seek (`old`)."""
+        batch = self.broker.poll(INPUT, count)
+        if batch is None or how == "drop":
+            return
+        self._queue.put_nowait(batch)
+        if how == "twice":
+            self._queue.put_nowait(batch)
+        if how == "old":
+            self._queue.put_nowait(Batch(batch.tp, batch.records, batch.epoch - 1))
+
+    async def stop(self) -> None:
+        """SIGTERM."""
+        self._empty_queue()
+        await self.lanes.close(checkpoint=True)
+        self._agent.cancel()
+        await asyncio.wait([self._agent])
+        await self.producer.stop()
+
+    async def kill(self, written: int = 0) -> LocalStore:
+        """SIGKILL; `written` requests of each output partition arrive all the same. Returns what is on the disk."""
+        disk = deepcopy(self.store)
+        self.producer.kill(written)
+        self.broker.dead = True
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        return disk
+
+    def _make_job(self) -> FoldJob:
+        self.jobs.append(FoldJob(self.store, lambda: self.producer))
+        return self.job
+
+    def _count_restart(self) -> None:
+        self.restarts += 1
+
+    def _empty_queue(self) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    async def _run_agent(self) -> None:
+        while True:
+            await self.lanes.offer(await self._queue.get())
+
+
+def outputs(kafka: FakeKafka) -> dict[str, list[tuple[int, bytes, bytes]]]:
+    """Topic -> source offset, key and value of every record written, as `reference` has them."""
+    return {
+        topic: [(int(dict(record.headers)["src"]), record.key, record.value) for record in kafka.log(topic)]
+        for topic in (FEATURES, REJECTED)
+    }
+
+
+def check(kafka: FakeKafka) -> None:
+    """Everything came out once, in order, equal; and so do the rows that a new worker would begin with."""
+    assert outputs(kafka) == reference(kafka.log(TICKS))
+    recovered = LocalStore()
+    recovered.recover(kafka)
+    totals = {key: value for _, key, value in outputs(kafka)[FEATURES]}
+    assert {key.encode(): b"%d" % total for key, (_, total) in recovered.rows.items()} == totals
+
+
+async def settle(worker: FakeWorker) -> None:
+    """Poll until everything is processed and committed; one more tick wakes a partition whose last poll was dropped."""
+    worker.producer.failing.clear()
+    worker.broker.commit_errors.clear()
+    log = worker.kafka.log(TICKS)
+    for turn in range(200):
+        worker.poll()
+        await asyncio.sleep(0.5)
+        assert not worker.fatal, worker.fatal
+        if worker.kafka.committed.get(INPUT, (0, ""))[0] == len(log):
+            return
+        if turn == 20:
+            worker.kafka.append(TICKS, 0, tick("a", 1))
+    raise AssertionError(f"stuck: {worker.kafka.committed.get(INPUT)} committed, the log ends at {len(log)}")
