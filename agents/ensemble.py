@@ -71,6 +71,9 @@ class EnsembleJob:
         """Source offset of the newest tick acted on."""
         return self._seen
 
+    async def settle(self) -> None:
+        """Everything goes to Kafka."""
+
     def rows(self) -> None:
         """Rule members remember nothing."""
 

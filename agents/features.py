@@ -1,7 +1,7 @@
 """The features agent's work: ticks of one partition in, feature records and rejects out, rows kept."""
 
-import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord
 from agents.metrics import Metrics
 from streams.columns import APPLIED, I32, LATE, SKIPPED, Folded, TickColumns
 from streams.engine import RealTimeFeatureEngine
+from streams.errors import RetryError
 from streams.feature_records import FeatureEncoder
 from streams.headers import header, integer
 from streams.kafka.outlet import Record
@@ -22,7 +23,7 @@ from tables.indicator_state import IndicatorStateTable, PartitionRows, Row, RowW
 if TYPE_CHECKING:
     from agents.lane import Lane
 
-log = logging.getLogger(__name__)
+SETTLE_S = 1.0
 
 
 class FeatureTopics(NamedTuple):
@@ -92,6 +93,12 @@ class FeaturesJob:
     def seen(self) -> int:
         """Ticks have no source of their own."""
         return -1
+
+    async def settle(self) -> None:
+        """Give Redis a moment: what a checkpoint covers is not put again after a crash. It must not hold up Kafka."""
+        if self._store.up:
+            with suppress(RetryError):  # counted and logged by the store
+                await self._store.flush(SETTLE_S)
 
     def rows(self) -> RowWrite | None:
         """Copies of the rows that changed since the last call."""

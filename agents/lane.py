@@ -140,8 +140,8 @@ class Lane:
         return True
 
     async def checkpoint(self) -> None:
-        """Make everything processed so far durable, in this order: outputs acknowledged, rows in the changelog, commit,
-        rows in the local store. A crash in between repeats work and loses none.
+        """Make everything processed so far durable, in this order: outputs acknowledged, Redis flushed if it is there,
+        rows in the changelog, commit, rows in the local store. A crash in between repeats work and loses none.
 
         Raises:
             RetryError: an output could not be produced.
@@ -157,6 +157,7 @@ class Lane:
                 await outlet.wait_acknowledged(tickets[stream])
                 end = outlet.end_at(tickets[stream])
                 self._ends[stream] = self._ends[stream] if end is None else end
+            await self.job.settle()
             if rows is not None:
                 await rows.to_changelog()
             await self._commit(offset, Checkpoint(ends=dict(self._ends), seen=seen))

@@ -1,7 +1,7 @@
 """A worker process around real lanes: what Faust does with polls and rebalances, on the Kafka in memory."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import deepcopy
 
 from faust.types import TP
@@ -11,8 +11,10 @@ from streams.kafka.batching import Batch
 from streams.kafka.tail import TailReader
 from tests.agents.fake_job import FEATURES, REJECTED, TICKS, FoldJob, LocalStore, reference, tick
 from tests.agents.fake_kafka import FakeBroker, FakeKafka, FakeProducer, FakeReader
+from tests.agents.virtual_time import run
 
 INPUT = TP(TICKS, 0)
+NUMBERS = (5, -1, 3, 8, -2, 13, 1, 1, 2, 4)
 
 
 class FakeWorker:
@@ -150,3 +152,32 @@ async def settle(worker: FakeWorker) -> None:
         if turn == 20:
             worker.kafka.append(TICKS, 0, tick("a", 1))
     raise AssertionError(f"stuck: {worker.kafka.committed.get(INPUT)} committed, the log ends at {len(log)}")
+
+
+def some_ticks(kafka: FakeKafka, count: int = 10) -> None:
+    """Accepted and rejected ticks of two keys."""
+    kafka.append(TICKS, 0, *(tick("ab"[i % 2], NUMBERS[i % len(NUMBERS)]) for i in range(count)))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop turn until `condition` holds; virtual time makes waiting free."""
+    for _ in range(10_000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came true")
+
+
+async def turns(count: int) -> None:
+    """Let the loop turn so often, without any time passing."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def simulated(scenario: Callable[[FakeKafka], Awaitable[None]]) -> None:
+    """Run a scenario on a Kafka of its own."""
+
+    async def main() -> None:
+        await scenario(FakeKafka())
+
+    run(main())

@@ -1,7 +1,6 @@
 """One lane at a time: the order in which work becomes durable, at every step of a batch's life."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
@@ -10,42 +9,10 @@ from aiokafka.structs import TopicPartition
 
 from streams.errors import RetryError, StateError
 from streams.kafka.tail import Checkpoint
-from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, TICKS, LocalStore, tick
+from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, TICKS, LocalStore
 from tests.agents.fake_kafka import FakeKafka, produce_error
-from tests.agents.fake_worker import INPUT, FakeWorker, check, outputs, settle
+from tests.agents.fake_worker import INPUT, FakeWorker, check, outputs, settle, simulated, some_ticks, turns, until
 from tests.agents.virtual_time import run
-
-NUMBERS = [5, -1, 3, 8, -2, 13, 1, 1, 2, 4]
-
-
-def some_ticks(kafka: FakeKafka, count: int = 10) -> None:
-    """Accepted and rejected ticks of two keys."""
-    kafka.append(TICKS, 0, *(tick("ab"[i % 2], NUMBERS[i % len(NUMBERS)]) for i in range(count)))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until `condition` holds; virtual time makes waiting free."""
-    for _ in range(10_000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it never came true")
-
-
-async def turns(count: int) -> None:
-    """Let the loop turn so often, without any time passing."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-def simulated(scenario: Callable[[FakeKafka], Awaitable[None]]) -> None:
-    """Run a scenario on a Kafka of its own."""
-
-    async def main() -> None:
-        await scenario(FakeKafka())
-
-    run(main())
-
 
 @pytest.mark.parametrize("checkpoint_s", [0.0, 60.0])
 @pytest.mark.parametrize("written", [0, 1, 9])
@@ -206,8 +173,8 @@ def test_a_failed_produce_starts_the_lane_again() -> None:
         await worker.open()
         worker.producer.failing[FEATURES] = produce_error()
         worker.poll()
+        await until(lambda: worker.restarts == 1)
         await settle(worker)
-        assert worker.restarts == 1
         await worker.stop()
         check(kafka)
 

@@ -4,12 +4,15 @@ import asyncio
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.lanes import CHECKPOINT_DEADLINE_S, DROP_DEADLINE_S
+from streams.kafka.batching import Batch
 from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, TICKS, LocalStore, tick
 from tests.agents.fake_kafka import FakeKafka, produce_error
-from tests.agents.fake_worker import FakeWorker, check, settle
+from tests.agents.fake_worker import INPUT, FakeWorker, check, settle, simulated, some_ticks, turns, until
 from tests.agents.virtual_time import run
 
 TICK = st.builds(tick, st.sampled_from("abc"), st.integers(-3, 20))
@@ -94,3 +97,308 @@ def test_any_schedule_gives_what_an_undisturbed_run_gives(actions: list[Any], se
         await Schedule(seed, checkpoint_s).run(actions)
 
     run(scenario())
+
+
+async def test_nothing_to_close() -> None:
+    """A worker that never got a partition stops all the same, and takes nothing afterwards."""
+    worker = FakeWorker(FakeKafka(), LocalStore(), checkpoint_s=1.0)
+    await worker.revoke()
+    await worker.stop()
+    await worker.lanes.offer(Batch(INPUT, [], 0))
+    assert list(worker.lanes) == []
+
+
+def test_rows_of_a_failed_checkpoint_are_not_left_out_of_the_next() -> None:
+    """A checkpoint fails at the changelog while the last one waits for its turn: no commit without those rows."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        await worker.open()
+        worker.producer.held.add(CHANGELOG)
+        worker.poll()
+        await until(lambda: worker.producer.waits(CHANGELOG))
+        revoked = asyncio.create_task(worker.revoke())
+        await turns(5)
+        worker.producer.failing[CHANGELOG] = produce_error()
+        worker.producer.release(CHANGELOG)
+        await revoked
+        await _finish(worker)
+
+    simulated(scenario)
+
+
+@pytest.mark.parametrize("error", [produce_error(), TimeoutError()])
+def test_a_lane_never_starts_from_rows_behind_its_commit(error: Exception) -> None:
+    """The broker has the commit, the answer is an error, and outputs fail at the same time: the lane is made anew in
+    the same process, where nobody recovers the table."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        await worker.open()
+        worker.broker.commit_errors.extend([(error, True), (produce_error(), False)])
+        worker.poll()
+        await until(lambda: worker.restarts)
+        some_ticks(kafka)
+        await settle(worker)
+        await worker.stop()
+        check(kafka)
+
+    simulated(scenario)
+
+
+def test_revoked_while_a_failed_lane_waits_for_its_restart() -> None:
+    """The partition is another worker's by then: nothing starts for it."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        worker = await _with_a_failing_lane(kafka)
+        await worker.revoke()
+        jobs = len(worker.jobs)
+        await asyncio.sleep(5)
+        assert list(worker.lanes) == []
+        assert len(worker.jobs) == jobs
+        await worker.stop()
+
+    simulated(scenario)
+
+
+def test_closed_while_a_failed_lane_waits_for_its_restart() -> None:
+    """Closing leaves no task behind that still waits."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        worker = await _with_a_failing_lane(kafka)
+        await worker.stop()
+        assert [task.get_name() for task in asyncio.all_tasks() if "lane" in task.get_name()] == []
+
+    simulated(scenario)
+
+
+def test_no_new_lane_before_the_fate_of_the_old_ones_outputs_is_known() -> None:
+    """Features fail while a reject is still on its way; a poll comes at once. The reject is not written twice."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        await worker.open()
+        worker.producer.held |= {REJECTED, FEATURES}
+        worker.poll()
+        await until(lambda: worker.producer.waits(REJECTED) and worker.producer.waits(FEATURES))
+        worker.producer.failing[FEATURES] = produce_error()
+        worker.producer.release(FEATURES)
+        await until(lambda: worker.restarts)
+        some_ticks(kafka)
+        worker.poll()
+        await asyncio.sleep(0.1)
+        worker.producer.release(REJECTED)
+        await settle(worker)
+        await worker.stop()
+        check(kafka)
+
+    simulated(scenario)
+
+
+def test_a_failed_output_is_noticed_at_once() -> None:
+    """Not at the next checkpoint, which may be a minute away."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+        await worker.open()
+        worker.producer.failing[FEATURES] = produce_error()
+        worker.poll()
+        await asyncio.sleep(5)
+        assert worker.restarts == 1
+        await worker.stop()
+
+    simulated(scenario)
+
+
+@pytest.mark.parametrize("metadata", [False, True])
+def test_killed_twice_before_the_replay_has_caught_up(metadata: bool) -> None:
+    """Outputs exist far beyond the first checkpoint after a kill: the second kill must not make them be written again."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka, 40)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+        await worker.open()
+        worker.poll()
+        await until(lambda: len(kafka.log(FEATURES)) == 32)
+        disk = await worker.kill()
+        if metadata:
+            kafka.committed[INPUT] = (0, "")  # as tools leave it that set a group's offsets
+        second = FakeWorker(kafka, disk, checkpoint_s=0.0)
+        await second.open()
+        second.poll(count=10)
+        await until(lambda: kafka.committed.get(INPUT, (0, ""))[0] == 10)
+        third = FakeWorker(kafka, await second.kill(), checkpoint_s=1.0)
+        await third.open()
+        await settle(third)
+        await third.stop()
+        check(kafka)
+
+    simulated(scenario)
+
+
+def test_no_checkpoint_of_a_batch_that_failed_half_way() -> None:
+    """An unexpected error in the middle of a batch: the rows are ahead of the outputs and are never written."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+        await worker.open()
+        worker.job.explode_at = 5
+        worker.poll(count=3)
+        await turns(5)
+        worker.poll()
+        await until(lambda: worker.fatal)
+        assert isinstance(worker.fatal[0], ZeroDivisionError)
+        await worker.revoke()
+        await worker.lanes.close(checkpoint=True)
+        successor = FakeWorker(kafka, await worker.kill(), checkpoint_s=1.0)
+        await successor.open()
+        await settle(successor)
+        await successor.stop()
+        check(kafka)
+
+    simulated(scenario)
+
+
+def test_a_lane_fails_during_its_own_revocation() -> None:
+    """The revocation ends, and the partition works again when it comes back."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+        await worker.open()
+        worker.broker.commit_gate.clear()
+        worker.poll()
+        await turns(5)
+        revoked = asyncio.create_task(worker.revoke())
+        await asyncio.sleep(1)
+        some_ticks(kafka)
+        worker.producer.failing[FEATURES] = produce_error()
+        worker.poll()
+        await asyncio.sleep(1.5)
+        worker.broker.commit_gate.set()
+        await revoked
+        worker.poll()
+        await asyncio.sleep(5)
+        kafka.generation += 1
+        worker.assign()
+        await settle(worker)
+        await worker.stop()
+        check(kafka)
+
+    simulated(scenario)
+
+
+def test_stopped_in_the_middle_of_a_revocation() -> None:
+    """SIGTERM during a rebalance: both ask for the last checkpoint, and both end."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+        await worker.open()
+        worker.poll()
+        await asyncio.gather(worker.revoke(), worker.stop())
+        assert worker.broker.commits == [10]
+        check(kafka)
+
+    simulated(scenario)
+
+
+def test_revoked_while_the_broker_is_silent() -> None:
+    """A bounded time, and nothing of the lane is left behind."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+        await worker.open()
+        worker.producer.held |= {FEATURES, REJECTED}
+        worker.poll()
+        began = asyncio.get_running_loop().time()
+        await worker.revoke()
+        assert asyncio.get_running_loop().time() - began <= CHECKPOINT_DEADLINE_S + DROP_DEADLINE_S + 0.1
+        assert list(worker.lanes) == []
+        assert worker.broker.commits == []
+        await worker.stop()
+
+    simulated(scenario)
+
+
+def test_revoked_while_it_opens() -> None:
+    """No answer to the lane's first question yet: it goes without a trace."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        for wait in range(12):
+            worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+            worker.assign()
+            worker.poll()
+            await turns(wait)
+            await worker.revoke()
+            assert list(worker.lanes) == []
+            await worker.stop()
+        assert kafka.committed == {}
+
+    simulated(scenario)
+
+
+def test_a_partition_whose_only_poll_was_dropped_is_read() -> None:
+    """faust 0.15.3 drops polls at a start; on a partition where nothing follows, nobody would notice the gap."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        worker.assign()
+        worker.poll("drop")
+        for _ in range(10):
+            worker.poll()
+            await asyncio.sleep(1)
+        assert worker.broker.commits == [10]
+        await worker.stop()
+
+    simulated(scenario)
+
+
+def test_both_loops_of_a_lane_fail_at_once() -> None:
+    """Every exception is somebody's: asyncio has nothing to complain about (`run` of virtual_time sees to it)."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        await worker.open()
+        worker.producer.held.add(FEATURES)
+        worker.poll()
+        await asyncio.sleep(1.5)
+        worker.producer.failing[FEATURES] = produce_error()
+        worker.producer.release(FEATURES)
+        await settle(worker)
+        await worker.stop()
+        check(kafka)
+
+    simulated(scenario)
+
+
+async def _finish(worker: FakeWorker) -> None:
+    """More work for a new worker with the same disk, and the comparison."""
+    await worker.stop()
+    some_ticks(worker.kafka)
+    successor = FakeWorker(worker.kafka, worker.store, checkpoint_s=1.0)
+    await successor.open()
+    await settle(successor)
+    await successor.stop()
+    check(worker.kafka)
+
+
+async def _with_a_failing_lane(kafka: FakeKafka) -> FakeWorker:
+    """A worker whose lane has just failed and is dropped: its restart is due in less than a second."""
+    some_ticks(kafka)
+    worker = FakeWorker(kafka, LocalStore(), checkpoint_s=0.1)
+    await worker.open()
+    worker.producer.failing[FEATURES] = produce_error()
+    worker.poll()
+    await until(lambda: worker.restarts)
+    await turns(20)
+    return worker

