@@ -45,13 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InterruptedEarlyError as early:
         console.say(str(early))
     except HayateError as error:
-        print(f"hayate: {error}", file=sys.stderr)
+        print("\n".join(_told(error)), file=sys.stderr)
         return 1
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`). What Python would still flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
+
+
+def _told(error: BaseException) -> list[str]:
+    """What went wrong, first things first: an error while things were being stopped does not hide why they were."""
+    before = error.__context__
+    earlier = _told(before) if isinstance(before, HayateError) and before is not error.__cause__ else []
+    return [*earlier, f"hayate: {error}"]
 
 
 def _title(offer: Offer) -> str:

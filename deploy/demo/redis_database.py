@@ -3,11 +3,12 @@
 from typing import Final
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 from yarl import URL
 
 from streams.errors import ConfigError, RetryError
 from streams.settings import Settings
+from tables.redis_connection import FAILURES
 
 MARK: Final = "hayate:demo"
 HIGHEST: Final = 15
@@ -22,7 +23,8 @@ class DemoDatabase:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.url = settings.redis_url
+        self._claimed: str | None = None
+        self._number = 0
 
     def claim(self) -> str:
         """Take a database; returns its URL.
@@ -35,7 +37,7 @@ class DemoDatabase:
         for number in range(HIGHEST, 0, -1):
             candidate = str(url.with_path(f"/{number}"))
             if self._take(candidate):
-                self.url = candidate
+                self._claimed, self._number = candidate, number
                 return candidate
         raise ConfigError(
             f"HAYATE_REDIS_URL: none of the databases 1 to {HIGHEST} of that Redis is empty, and the demonstration "
@@ -43,9 +45,20 @@ class DemoDatabase:
         )
 
     def release(self) -> None:
-        """Remove everything the demonstration wrote."""
-        with self._client(self.url) as client:
-            client.flushdb()
+        """Remove everything the demonstration wrote; without a claim nothing.
+
+        Raises:
+            RetryError: Redis does not answer.
+        """
+        if self._claimed is None:
+            return
+        try:
+            with self._client(self._claimed) as client:
+                client.flushdb()
+        except FAILURES as error:
+            raise RetryError(
+                f"database {self._number} of the Redis of HAYATE_REDIS_URL was not emptied ({error}): FLUSHDB there"
+            ) from error
 
     def _take(self, url: str) -> bool:
         try:
@@ -59,7 +72,7 @@ class DemoDatabase:
                 return False
         except ResponseError:
             return False  # fewer databases than usual
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise RetryError(
                 f"the Redis of HAYATE_REDIS_URL does not answer ({error}): start it, or unset it"
             ) from error

@@ -86,7 +86,7 @@ class Demonstration:
         finally:
             # Nothing is printed before it is stopped: the terminal may be gone.
             told = await asyncio.to_thread(worker.stop)
-            await surroundings.leave(settings)
+            await surroundings.remove_topics(settings)
         self._progress.say(f"\n{summary(flowed_s, balance, tally)}\n{self._phases}")
         wrong = faults(balance) + ([told] if told else [])
         if wrong:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 
 from deploy.demo.redis_database import DemoDatabase
 from deploy.local import LocalStack
@@ -65,26 +65,34 @@ class Surroundings:
         async with connected_admin(settings.kafka_url) as admin:
             await ensure(admin, wanted)
 
-    async def leave(self, settings: Settings) -> None:
-        """Remove what this run wrote into servers of the user's.
+    async def remove_topics(self, settings: Settings) -> None:
+        """Delete the topics of this run from a Kafka of the user's; those in an own one go with it.
 
         Raises:
-            HayateError: something could not be removed; it says what.
+            HayateError: they could not be deleted.
         """
-        if KAFKA in self._env and self._topics:
-            try:
-                async with connected_admin(settings.kafka_url) as admin:
-                    await admin.delete_topics(self._topics)
-            except (KafkaError, HayateError) as error:
-                raise HayateError(
-                    f"the topics {settings.topic_prefix}* were not deleted ({error}): delete them"
-                ) from error
-        if self._database is not None:
-            self._database.release()
+        if KAFKA not in self._env or not self._topics:
+            return
+        try:
+            async with connected_admin(settings.kafka_url) as admin:
+                answer = await admin.delete_topics(self._topics)
+            refused = [for_code(code).__name__ for _, code, *_ in answer.topic_error_codes if code != 0]
+        except (KafkaError, HayateError) as error:
+            refused = [str(error)]
+        if refused:
+            raise HayateError(f"the topics {settings.topic_prefix}* were not all deleted ({refused[0]}): delete them")
 
     def stop(self, *, purge: bool) -> None:
-        """Stop own servers; `purge` also removes their data and logs."""
-        self._stack.down(purge=purge)
+        """Stop own servers (`purge` also removes their data and logs), empty the database taken in a user's Redis.
+
+        Raises:
+            HayateError: a server cannot be ended, or the database not be emptied.
+        """
+        try:
+            if self._database is not None:
+                self._database.release()
+        finally:
+            self._stack.down(purge=purge)
 
     def _settings(self, run: str, **urls: str) -> Settings:
         own: dict[str, Any] = {

@@ -73,7 +73,7 @@ class FoldRows:
 class FoldJob:
     """agents.job.Job."""
 
-    streams = (FEATURES, REJECTED)
+    streams: tuple[str, ...] = (FEATURES, REJECTED)
 
     def __init__(self, store: LocalStore, producer: Callable[[], Any], partition: int = 0) -> None:
         self.store = store
@@ -114,6 +114,9 @@ class FoldJob:
         """Offset of the newest record."""
         return self._seen
 
+    async def settle(self) -> None:
+        """Nothing goes elsewhere than to Kafka."""
+
     def rows(self) -> Rows | None:
         """What changed since the last call."""
         rows = {key: self._rows[key] for key in sorted(self._dirty)}
@@ -131,7 +134,7 @@ class FoldJob:
 
 
 def reference(ticks: Sequence[ConsumerRecord]) -> dict[str, list[tuple[int, bytes, bytes]]]:
-    """Topic -> source offset, key and value of each record that a run over the whole log must have written, in order."""
+    """Topic -> source offset, key and value of each record that one run over the whole log must write, in order."""
     totals: dict[bytes, int] = {}
     expected: dict[str, list[tuple[int, bytes, bytes]]] = {FEATURES: [], REJECTED: []}
     for record in ticks:

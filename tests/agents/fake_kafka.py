@@ -70,7 +70,7 @@ class FakeProducer:
         self._dead = False
         self._task = asyncio.create_task(self._send(), name="sender")
 
-    async def partitions_for(self, topic: str) -> set[int]:
+    async def partitions_for(self, topic: str) -> set[int]:  # noqa: ARG002 - aiokafka's signature
         """The topic's partitions, which take a question to the broker."""
         await asyncio.sleep(self._latency_s())
         return {0}
@@ -202,6 +202,7 @@ class FakeBroker:
         """Cleared, it holds commits on their way."""
         self.commit_gate.set()
         self._latency_s = latency_s
+        self._connection = asyncio.Lock()
         self.dead = False
 
     async def reread(self, tp: TP, offset: int) -> int:
@@ -246,9 +247,10 @@ class FakeBroker:
             raise error
 
     async def _answer(self) -> None:
-        await asyncio.sleep(self._latency_s())
-        if self.dead:
-            await asyncio.Event().wait()
+        async with self._connection:  # one connection to the coordinator, which answers in order
+            await asyncio.sleep(self._latency_s())
+            if self.dead:
+                await asyncio.Event().wait()
 
 
 def produce_error() -> KafkaError:

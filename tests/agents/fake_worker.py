@@ -29,7 +29,7 @@ class FakeWorker:
         self.jobs: list[FoldJob] = []
         self.fatal: list[BaseException] = []
         self.restarts = 0
-        tails = TailReader(FakeReader(kafka))  # type: ignore[arg-type]  # as much of aiokafka's consumer as it uses
+        tails = TailReader(FakeReader(kafka))
         self.lanes = Lanes(
             self._make_job,
             lambda: self.broker,
@@ -64,9 +64,7 @@ class FakeWorker:
         self.assign()
         epoch = self.broker.epochs[INPUT]
         self.poll()
-        while self.broker.epochs[INPUT] == epoch:
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.001)
+        await until(lambda: self.broker.epochs[INPUT] > epoch)
 
     async def revoke(self) -> None:
         """The group takes it away: Faust empties its queues and calls us, and the group waits for that."""

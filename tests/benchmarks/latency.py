@@ -58,8 +58,9 @@ def run_bare_loop(*arguments: Any) -> None:
     asyncio.run(bare_loop(*arguments))
 
 
-async def measure(world: World, source: str, target: str, *, rate: float, symbols: int, seconds: float) -> F64:
-    """Latencies in ms from the producer's clock before the send to the receipt in `target`."""
+async def measure(world: World, *, rate: float, symbols: int, seconds: float) -> F64:
+    """Latencies in ms from the producer's clock before the send of a tick to the receipt of what became of it."""
+    source, target = f"{world.prefix}ticks", f"{world.prefix}features"
     latencies: list[float] = []
     consumer = AIOKafkaConsumer(bootstrap_servers=world.services.bootstrap_servers, fetch_max_wait_ms=100)
     tps = [TopicPartition(target, partition) for partition in range(world.partitions)]
@@ -93,7 +94,9 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def compare(services: Endpoints, folder: Path, *, rate: float, symbols: int, seconds: float, rounds: int) -> None:
+async def compare(
+    services: Endpoints, folder: Path, *, rate: float, symbols: int, seconds: float, rounds: int, warmup: float
+) -> None:
     """Worker and bare loop in turn; prints each round and the medians."""
     world = World(services, f"b{uuid4().hex[:6]}-", folder)
     world.create_topics()
@@ -109,18 +112,14 @@ async def compare(services: Endpoints, folder: Path, *, rate: float, symbols: in
     try:
         await worker.ready()
         loop.start()
+        print(f"warming up the broker for {2 * warmup:g} s", flush=True)
+        for place in (world, bare):
+            await measure(place, rate=rate, symbols=symbols, seconds=warmup)
         results: dict[str, list[F64]] = {"worker": [], "bare": []}
         for number in range(rounds):
             for name, place in (("worker", world), ("bare", bare)):
                 used = cpu_seconds(worker.process.pid)
-                found = await measure(
-                    place,
-                    f"{place.prefix}ticks",
-                    f"{place.prefix}features",
-                    rate=rate,
-                    symbols=symbols,
-                    seconds=seconds,
-                )
+                found = await measure(place, rate=rate, symbols=symbols, seconds=seconds)
                 used = cpu_seconds(worker.process.pid) - used
                 results[name].append(found)
                 cpu = f", worker {100 * used / (seconds + SETTLE_S):.0f}% of a core" if name == "worker" else ""
@@ -149,6 +148,7 @@ def main(run: Callable[..., Any] = asyncio.run) -> None:
     parser.add_argument("--symbols", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warmup", type=float, default=20.0, help="seconds of unmeasured load on each")
     options = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as folder, running_services(os.environ, Path(folder)) as services:
         run(compare(services, Path(folder), **options))

@@ -18,6 +18,7 @@ from redis import Redis
 
 from deploy.demo.__main__ import main
 from deploy.local import Endpoints
+from streams.errors import ConfigError, RetryError
 from streams.kafka.admin import connected_admin
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -165,6 +166,29 @@ def test_two_demonstrations_do_not_share_a_folder(folder: Path, capsys: pytest.C
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert main(["--folder", str(folder)]) == 1
     assert "another demonstration" in capsys.readouterr().err
+
+
+def test_an_error_at_the_end_does_not_hide_the_one_before(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object) -> None:
+        try:
+            raise ConfigError("first")
+        finally:
+            raise RetryError("second")
+
+    monkeypatch.setattr("deploy.demo.run.Demonstration.run", run)
+    assert main(["--folder", str(folder)]) == 1
+    assert capsys.readouterr().err == "hayate: first\nhayate: second\n"
+
+
+def test_output_that_nobody_reads_any_more_is_an_error_and_no_traceback(folder: Path, given: dict[str, str]) -> None:
+    with demonstration(folder, given) as process:
+        read_until(process, "^worker:")
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(60) == 1
+    assert left_running(folder) == []
 
 
 @pytest.mark.parametrize(

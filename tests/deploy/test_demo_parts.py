@@ -227,6 +227,24 @@ def test_fewer_databases_than_usual_are_no_error(redis_url: str, monkeypatch: py
     database.release()
 
 
+def test_a_redis_that_has_gone_is_told_as_what_was_not_done(
+    database: DemoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.claim()
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_claimed", f"redis://127.0.0.1:{free_port()}/15")
+        with pytest.raises(RetryError, match=r"database 15 .* was not emptied"):
+            database.release()
+    database.release()
+
+
+def test_without_a_claim_nothing_is_emptied(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
+        client.set("mine", "1")
+        DemoDatabase(Settings(redis_url=redis_url)).release()
+        assert client.exists("mine")
+
+
 def test_a_redis_that_does_not_answer_is_named_without_its_password() -> None:
     database = DemoDatabase(Settings(redis_url=f"redis://:hidden@127.0.0.1:{free_port()}/0"))
     with pytest.raises(RetryError, match="HAYATE_REDIS_URL") as caught:

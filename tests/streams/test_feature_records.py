@@ -69,7 +69,9 @@ def test_its_reader_gets_every_bit_back(rows: list[Any]) -> None:
     got = FeatureRecordDecoder(OUTPUTS, SCHEMA).decode([raw for raw, *_ in encode(rows)])
     assert got.rejected == []
     assert (got.symbols, got.ts_ns) == ([symbol for symbol, *_ in rows], [ts_ns for _, ts_ns, *_ in rows])
-    values = np.array([[value for value, _ in cells] for *_, cells in rows], np.float64).reshape(len(rows), len(OUTPUTS))
+    values = np.array([[value for value, _ in cells] for *_, cells in rows], np.float64).reshape(
+        len(rows), len(OUTPUTS)
+    )
     if rows:
         assert got.values.tobytes() == np.where(np.isnan(values), np.nan, values).tobytes()
     np.testing.assert_array_equal(got.price, np.array([price for _, _, price, _ in rows], np.float64), strict=True)

@@ -20,7 +20,9 @@ def test_a_decimal_is_read_back(number: int) -> None:
     assert integer(b"%d" % number) == number
 
 
-@pytest.mark.parametrize("text", [None, b"", b"-1", b"+1", b" 1", b"1 ", b"1_0", b"1.0", b"1e3", b"0x1", b"\xb2", "²".encode()])
+@pytest.mark.parametrize(
+    "text", [None, b"", b"-1", b"+1", b" 1", b"1 ", b"1_0", b"1.0", b"1e3", b"0x1", b"\xb2", "²".encode()]
+)
 def test_what_is_no_decimal_is_zero(text: bytes | None) -> None:
     assert integer(text) == 0
 
@@ -30,7 +32,9 @@ def test_any_bytes_give_a_number(text: bytes) -> None:
     assert integer(text) >= 0
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="int() refuses more than 4,300 digits; the header is not bounded")
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="int() refuses more than 4,300 digits; the header is not bounded"
+)
 def test_thousands_of_digits_are_no_time() -> None:
     assert integer(b"9" * 5_000) == 0
 

@@ -1,14 +1,9 @@
 """What the tests of the indicators share."""
 
 import pytest
-from hypothesis import settings
 
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_set import FeatureSet
-
-# The first example of a test may compile a kernel: its time says nothing.
-settings.register_profile("indicators", deadline=None)
-settings.load_profile("indicators")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ async def admin(services: Endpoints) -> AsyncIterator[AIOKafkaAdminClient]:
 
 @pytest.fixture
 async def make_topic(admin: AIOKafkaAdminClient, topic_prefix: str) -> MakeTopic:
-    """Creates a topic of one partition, `make_topic("name", **{"max.message.bytes": "2000"})`; returns its full name."""
+    """Creates a topic of one partition with some config, `make_topic("name", **config)`; returns its full name."""
 
     async def make(name: str, **config: str) -> str:
         answer = await admin.create_topics([NewTopic(f"{topic_prefix}{name}", 1, 1, topic_configs=config)])

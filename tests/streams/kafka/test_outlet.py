@@ -4,18 +4,25 @@ import asyncio
 import gc
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
-from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+)
+from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.errors import RetryError
+from streams.errors import FatalError, RetryError
 from streams.kafka.outlet import Outlet, Record
 from tests.streams.kafka.conftest import MakeTopic, ReadAll
 
@@ -98,7 +105,9 @@ class Desk:
         self.wire = Wire()
         self.notes: list[int] = []
         self.failures = 0
-        self.outlet = Outlet(lambda: self.wire, *TP, on_acknowledged=self._acknowledged, on_failed=self._failed)
+        self.outlet = Outlet(
+            lambda: self.wire, TP.topic, TP.partition, on_acknowledged=self._acknowledged, on_failed=self._failed
+        )
 
     def _acknowledged(self, notes: Sequence[int]) -> None:
         self.notes += notes
@@ -208,8 +217,12 @@ async def test_a_failure_ends_it_and_is_told_to_everybody_once(desk: Desk) -> No
     desk.put(3)
     await desk.wire.carry(desk.outlet)
     assert (desk.wire.log, desk.notes, desk.outlet.acknowledged, desk.failures) == ([], [], 0, 1)
+    desk.put(3)
+    await turns()
+    desk.wire.take()
+    assert desk.wire.on_its_way is None, "nothing more is even handed over"
     with pytest.raises(RetryError):
-        await desk.outlet.wait_acknowledged(105)
+        await desk.outlet.wait_acknowledged(108)
     assert isinstance(desk.outlet.failed, MessageSizeTooLargeError)
     await desk.outlet.close()
     assert desk.failures == 1
@@ -224,6 +237,37 @@ async def test_what_was_acknowledged_before_a_failure_stays_so(desk: Desk) -> No
     await turns()
     await desk.outlet.wait_acknowledged(2)
     assert (desk.outlet.acknowledged, desk.outlet.end_at(3)) == (2, START + 2)
+
+
+async def test_what_a_broker_takes_after_a_failure_is_not_acknowledged(desk: Desk) -> None:
+    desk.put(2)
+    desk.wire.take()
+    desk.put(2)
+    desk.wire.refuse(KafkaConnectionError())
+    desk.wire.take()
+    desk.wire._sequence = 0  # as a broker that never saw this producer
+    desk.wire.answer()
+    await turns()
+    assert (desk.notes, desk.outlet.acknowledged, desk.outlet.end_at(4)) == ([], 0, None)
+
+
+async def test_waiting_for_room_is_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = []
+    wait_drain = MessageBatch.wait_drain
+
+    async def watched(batch: MessageBatch) -> None:
+        waits.append(batch)
+        await wait_drain(batch)
+
+    monkeypatch.setattr(MessageBatch, "wait_drain", watched)
+    desk.put(100)
+    await turns(50)
+    assert len(waits) == 1
+    desk.put(100)
+    await turns(50)
+    assert len(waits) == 1, "one task waits for all"
+    await desk.wire.carry(desk.outlet)
+    assert desk.wire.log == list(range(200))
 
 
 async def test_a_batch_given_up_by_the_producer_is_a_failure(desk: Desk) -> None:
@@ -245,18 +289,18 @@ async def test_a_producer_that_is_closed_or_broken_is_a_failure(desk: Desk, wait
         await desk.outlet.wait_acknowledged(waiting)
     other = Desk()
     await other.outlet.open()
-    other.wire._message_accumulator.fail_all(OutOfOrderSequenceNumber())
+    other.wire._message_accumulator.fail_all(ProducerFenced())
     other.put(waiting)
-    with pytest.raises(RetryError, match="OutOfOrderSequenceNumber"):
+    with pytest.raises(RetryError, match="ProducerFenced"):
         await other.outlet.wait_acknowledged(waiting)
 
 
 async def test_a_producer_that_breaks_while_records_wait_for_room(desk: Desk) -> None:
     desk.put(100)
     await turns()
-    desk.wire._message_accumulator.fail_all(OutOfOrderSequenceNumber())
+    desk.wire._message_accumulator.fail_all(ProducerFenced())
     await turns()
-    with pytest.raises(RetryError, match="OutOfOrderSequenceNumber"):
+    with pytest.raises(RetryError, match="ProducerFenced"):
         await desk.outlet.wait_acknowledged(1)
     assert desk.failures == 1
 
@@ -449,8 +493,6 @@ def test_whatever_happens_nothing_is_lost_doubled_or_reported_wrongly(
     asyncio.run(play(steps, ending))
 
 
-
-
 async def test_ten_thousand_records_on_a_real_kafka(
     make_topic: MakeTopic, producer: AIOKafkaProducer, read_all: ReadAll
 ) -> None:
@@ -509,23 +551,54 @@ async def test_after_a_refusal_nothing_more_is_written_on_a_real_kafka(
 
 
 @pytest.mark.xfail(
+    strict=True, reason="what waits in the accumulator follows a refused batch, where the broker has no sequence yet"
+)
+async def test_after_the_very_first_batch_is_refused_nothing_is_written_on_a_real_kafka(
+    make_topic: MakeTopic, producer: AIOKafkaProducer, read_all: ReadAll
+) -> None:
+    topic = await make_topic("out", **{"max.message.bytes": "2000"})
+    outlet = Outlet(lambda: producer, topic, 0)
+    await outlet.open()
+    outlet.put(Record(b"k", os.urandom(5_000)))
+    await outlet._batch.wait_drain()
+    outlet.put(Record(b"k", b"2"))
+    with pytest.raises(RetryError, match="MessageSizeTooLargeError"):
+        await outlet.wait_acknowledged(2)
+    await outlet.close()
+    assert await read_all(topic) == []
+
+
+@pytest.mark.xfail(
     strict=True,
     raises=RetryError,
-    reason="aiokafka 0.14 does not take back the sequence numbers of a refused batch: OutOfOrderSequenceNumber for ever",
+    reason="aiokafka 0.14 does not take back the sequence numbers of a refused batch",
 )
-async def test_after_a_refusal_another_outlet_can_write_on_a_real_kafka(
+async def test_after_a_refusal_the_next_outlet_writes_or_ends_the_worker_on_a_real_kafka(
     make_topic: MakeTopic, producer: AIOKafkaProducer
 ) -> None:
     topic = await make_topic("out", **{"max.message.bytes": "2000"})
     outlet = Outlet(lambda: producer, topic, 0)
     await outlet.open()
-    outlet.put(Record(b"k", b"0", []))
+    outlet.put(Record(b"k", b"0"))
     await outlet.wait_acknowledged(1)
-    outlet.put(Record(b"k", os.urandom(5_000), []))
+    outlet.put(Record(b"k", os.urandom(5_000)))
     with pytest.raises(RetryError, match="MessageSizeTooLargeError"):
         await outlet.wait_acknowledged(2)
     await outlet.close()
     again = Outlet(lambda: producer, topic, 0)
     await again.open()
-    again.put(Record(b"k", b"1", []))
-    await again.wait_acknowledged(1)
+    again.put(Record(b"k", b"1"))
+    with suppress(FatalError):
+        await again.wait_acknowledged(1)
+
+
+async def test_a_record_with_neither_key_nor_value_on_a_real_kafka(
+    make_topic: MakeTopic, producer: AIOKafkaProducer, read_all: ReadAll
+) -> None:
+    topic = await make_topic("out")
+    outlet = Outlet(lambda: producer, topic, 0)
+    await outlet.open()
+    outlet.put(Record(None, None, [("reason", b"no-key")]))
+    await outlet.wait_acknowledged(1)
+    (record,) = await read_all(topic)
+    assert (record.key, record.value, record.headers) == (None, None, (("reason", b"no-key"),))

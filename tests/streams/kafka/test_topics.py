@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError
 
 from deploy.local import Endpoints
 from streams.errors import RetryError, TopicError
@@ -141,13 +140,11 @@ async def test_a_topic_whose_config_breaks_a_promise_is_refused(
 async def test_the_admin_is_connected_and_closed_again(services: Endpoints) -> None:
     async with connected_admin(services.kafka_url) as client:
         assert isinstance(await client.list_topics(), list)
-    with pytest.raises(KafkaConnectionError):
-        await client.list_topics()
+    assert client._client._conns
+    assert not any(connection.connected() for connection in client._client._conns.values())
 
 
 async def test_no_kafka_there_says_where_and_what_to_do() -> None:
-    with pytest.raises(
-        RetryError, match=r"Kafka at 127\.0\.0\.1:1, 127\.0\.0\.1:2 does not answer .*HAYATE_KAFKA_URL"
-    ):
+    with pytest.raises(RetryError, match=r"Kafka at 127\.0\.0\.1:1, 127\.0\.0\.1:2 does not answer .*HAYATE_KAFKA_URL"):
         async with connected_admin("kafka://127.0.0.1:1;127.0.0.1:2"):
             pytest.fail("nobody is there")
