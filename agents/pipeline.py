@@ -88,7 +88,11 @@ class AsyncPredictionPipeline:
         log.info("feature set %s@%s: compiling", self._engine.feature_set.name, self._engine.feature_set.version)
         self._engine.warm_up()
         self._system.warm_up()
-        self._tails = TailReader(AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False))
+        # Each read assigns another partition, and aiokafka sends the broker no new fetch before the one for the last
+        # partition has come back empty: 1.5 s a read with its default of 500 ms, 0.13 s with this.
+        self._tails = TailReader(
+            AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False, fetch_max_wait_ms=10)
+        )
         await self._tails.start()
         await self._store.start()
 

@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 
     kafka_url: str = "kafka://127.0.0.1:9092"
     """Bootstrap servers, `kafka://host:port` (several: separated by `;`)."""
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: Annotated[str, Field(repr=False)] = "redis://127.0.0.1:6379/0"
     """`redis://[user[:password]@]host:port/db`, `rediss://` for TLS."""
     redis_password_file: Path | None = None
     """File whose first line is the password of `redis_url`; wins over one in the URL."""
@@ -76,15 +76,18 @@ class Settings(BaseSettings):
             ConfigError: naming the variable, its value and the remedy. Values of secrets are never shown.
         """
         known = {f"{PREFIX}{name}".upper() for name in cls.model_fields}
-        unknown = sorted(k for k in os.environ if k.startswith(PREFIX) and k not in known and k not in OTHER_VARIABLES)
+        known |= OTHER_VARIABLES
+        unknown = sorted(k for k in os.environ if k.upper().startswith(PREFIX) and k.upper() not in known)
         if unknown:
             raise ConfigError(f"unknown setting {', '.join(unknown)}: unset it, or see .env.example for the names")
         try:
             return cls(**overrides)
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
-            name = f"{PREFIX}{'.'.join(str(part) for part in first['loc'])}".upper()
-            shown = "" if "password" in name.lower() or "url" in name.lower() else f"={os.environ.get(name, '')!r}"
+            field = ".".join(str(part) for part in first["loc"])
+            name = f"{PREFIX}{field}".upper()
+            given = overrides[field] if field in overrides else os.environ.get(name, "")
+            shown = "" if "password" in field or "url" in field else f"={given!r}"
             raise ConfigError(f"{name}{shown}: {first['msg']}; see .env.example") from None
 
     def topic(self, name: str) -> str:
@@ -97,11 +100,18 @@ class Settings(BaseSettings):
             return None
         try:
             text = self.redis_password_file.read_text(encoding="utf-8")
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not UTF-8"
             raise ConfigError(
-                f"{PREFIX}REDIS_PASSWORD_FILE={self.redis_password_file}: {error.strerror}; name a readable file"
+                f"{PREFIX}REDIS_PASSWORD_FILE={self.redis_password_file}: {why}; name a readable file"
             ) from None
-        return SecretStr(text.splitlines()[0] if text else "")
+        password = text.partition("\n")[0].removesuffix("\r")
+        if not password:
+            raise ConfigError(
+                f"{PREFIX}REDIS_PASSWORD_FILE={self.redis_password_file}: its first line is empty; write the password "
+                "there"
+            )
+        return SecretStr(password)
 
 
 OTHER_VARIABLES = frozenset(

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, ProducerClosed
 from aiokafka.structs import TopicPartition
 
-from streams.errors import RetryError
+from streams.errors import FatalError, RetryError
 
 
 class Record(NamedTuple):
@@ -92,8 +92,15 @@ class Outlet:
 
         Raises:
             RetryError: a produce failed, or the outlet was closed; what was sent last is unknown.
+            FatalError: a batch was refused before this one; the producer cannot write to this partition any more.
         """
         while self.acknowledged < ticket:
+            if isinstance(self.failed, OutOfOrderSequenceNumber):
+                # aiokafka 0.14 does not take back the sequence numbers of a batch that the broker refused.
+                raise FatalError(
+                    f"{self._tp.topic}[{self._tp.partition}]: a batch was refused before, and this producer cannot go "
+                    "on after that: start the worker again"
+                )
             if self.failed is not None:
                 raise RetryError(f"{self._tp.topic}[{self._tp.partition}]: produce failed: {self.failed!r}")
             if self._closed:
@@ -166,7 +173,8 @@ class Outlet:
                     await pending[-1].wait_drain()
                 # The first record of a batch always fits: a larger one than the broker takes fails there.
                 while self._waiting and self._append(*self._waiting[0]):
-                    self._waiting.popleft()
+                    if self._waiting:  # not after a failure, which drops them
+                        self._waiting.popleft()
         except KafkaError as error:
             self._fail(error)
 
@@ -174,6 +182,9 @@ class Outlet:
         if self.failed is None:
             self.failed = error
             self._waiting.clear()
+            # What waits for its turn must not follow what failed.
+            for batch in self._accumulator._batches.pop(self._tp, ()):
+                batch.failure(error)
             if not self._closed:
                 self._on_failed()
         self._progress.set()

@@ -40,7 +40,7 @@ class Tail:
     floor: int = 0
     """Every output of a source offset below this exists (set where only a window was read)."""
     last: int = -1
-    """Source offset of the newest record, -1 in an empty partition."""
+    """Highest source offset read, -1 in an empty partition: that of the newest record, unless a zombie wrote it."""
     end: int = 0
     """Offset at which the partition ended when this was read."""
 
@@ -122,9 +122,9 @@ class TailReader:
 
 def _source(record: Any) -> int:
     found = header(record.headers, SOURCE)
-    if found is None:
+    if found is None or not found.isdigit():
         raise StateError(
-            f"{record.topic}[{record.partition}]@{record.offset} has no header '{SOURCE}': something else than Hayate "
-            "writes to this topic; give Hayate topics of its own (HAYATE_TOPIC_PREFIX)"
+            f"{record.topic}[{record.partition}]@{record.offset} has no offset in a header '{SOURCE}': something else "
+            "than Hayate writes to this topic; give Hayate topics of its own (HAYATE_TOPIC_PREFIX)"
         )
     return int(found)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.errors import TopicError
@@ -16,6 +17,8 @@ STATE_TABLE = "indicator-state"
 
 HOUR_MS = 3_600_000
 REJECTED_MAX_BYTES = 2 * 1024 * 1024
+PROMISES = frozenset({"message.timestamp.type", "cleanup.policy"})
+"""Configs without which a topic must not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ async def check(admin: AIOKafkaAdminClient, wanted: list[TopicSpec]) -> list[Top
     """The topics that are missing.
 
     Raises:
-        TopicError: a topic exists with another partition count than the settings say.
+        TopicError: a topic exists with another partition count than the settings say, or with a config under which
+            replay is not exact or recovery does not end.
     """
     existing = set(await admin.list_topics())
     names = [s.name for s in wanted if s.name in existing]
@@ -93,4 +97,23 @@ async def check(admin: AIOKafkaAdminClient, wanted: list[TopicSpec]) -> list[Top
                 f"HAYATE_PARTITIONS={counts[spec.name]}, or use other topics with HAYATE_TOPIC_PREFIX (a topic's state "
                 "is spread by its partition count, so it cannot simply be changed)"
             )
+    await _check_promises(admin, [s for s in wanted if s.name in existing])
     return [s for s in wanted if s.name not in existing]
+
+
+async def _check_promises(admin: AIOKafkaAdminClient, existing: list[TopicSpec]) -> None:
+    """Retention and sizes are the operator's to change, these are not."""
+    asked = {s.name: s.config.keys() & PROMISES for s in existing if s.config.keys() & PROMISES}
+    if not asked:
+        return
+    answers = await admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(keys)) for name, keys in asked.items()]
+    )
+    found = {name: {key: value for key, value, *_ in e} for a in answers for _, _, _, name, e in a.resources}
+    for spec in existing:
+        for key in asked.get(spec.name, ()):
+            if found[spec.name][key] != spec.config[key]:
+                raise TopicError(
+                    f"topic {spec.name} has {key}={found[spec.name][key]}, not {spec.config[key]}: change it with "
+                    "kafka-configs.sh, or use other topics with HAYATE_TOPIC_PREFIX"
+                )

@@ -32,13 +32,9 @@ def test_any_bytes_give_a_number(text: bytes) -> None:
     assert integer(text) >= 0
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="int() refuses more than 4,300 digits; the header is not bounded"
-)
 def test_thousands_of_digits_are_no_time() -> None:
     assert integer(b"9" * 5_000) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="numbers beyond int64 are let through")
 def test_a_number_beyond_64_bits_is_no_time() -> None:
     assert integer(b"9" * 20) == 0

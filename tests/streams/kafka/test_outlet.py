@@ -404,7 +404,6 @@ async def test_end_of_a_batch_that_was_begun_from_the_waiting_records(desk: Desk
     assert desk.outlet.end_at(second) == START + second
 
 
-@pytest.mark.xfail(strict=True, reason="_fail empties the deque that the refill then pops from: IndexError in its task")
 async def test_a_producer_that_is_closed_while_records_wait_leaves_no_error_behind(desk: Desk) -> None:
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
@@ -550,9 +549,6 @@ async def test_after_a_refusal_nothing_more_is_written_on_a_real_kafka(
     assert [record.value for record in await read_all(topic)] == [b"0"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what waits in the accumulator follows a refused batch, where the broker has no sequence yet"
-)
 async def test_after_the_very_first_batch_is_refused_nothing_is_written_on_a_real_kafka(
     make_topic: MakeTopic, producer: AIOKafkaProducer, read_all: ReadAll
 ) -> None:
@@ -568,11 +564,6 @@ async def test_after_the_very_first_batch_is_refused_nothing_is_written_on_a_rea
     assert await read_all(topic) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=RetryError,
-    reason="aiokafka 0.14 does not take back the sequence numbers of a refused batch",
-)
 async def test_after_a_refusal_the_next_outlet_writes_or_ends_the_worker_on_a_real_kafka(
     make_topic: MakeTopic, producer: AIOKafkaProducer
 ) -> None:
