@@ -78,6 +78,10 @@ def left_running(folder: Path) -> list[str]:
     return found
 
 
+def worker_pid(folder: Path) -> int:
+    return int(json.loads((folder / "worker.json").read_text(encoding="utf-8"))["pid"])
+
+
 async def topics_of_demonstrations(services: Endpoints) -> list[str]:
     async with connected_admin(services.kafka_url) as admin:
         return [name for name in await admin.list_topics() if name.startswith("demo-")]
@@ -132,6 +136,8 @@ def test_control_c_stops_everything_it_started_and_tells_the_account(folder: Pat
     with demonstration(folder, BASE) as process:
         read_until(process, r"signals [1-9]")
         assert len(left_running(folder)) >= 3
+        # The terminal's own Ctrl-C goes to a whole session: the worker must not be in ours.
+        assert os.getsid(worker_pid(folder)) != os.getsid(process.pid)
         process.send_signal(signal.SIGINT)
         output, status = rest(process)
     assert status == 0, output
@@ -153,7 +159,7 @@ def test_sigterm_before_the_first_tick_stops_everything(folder: Path) -> None:
 def test_a_worker_that_dies_is_an_error_with_its_last_words(folder: Path, given: dict[str, str]) -> None:
     with demonstration(folder, given) as process:
         read_until(process, r"signals [1-9]")
-        os.kill(json.loads((folder / "worker.json").read_text(encoding="utf-8"))["pid"], signal.SIGKILL)
+        os.kill(worker_pid(folder), signal.SIGKILL)
         output, status = rest(process)
     assert status == 1
     assert "the worker ended (signal 9); the last lines of" in output
