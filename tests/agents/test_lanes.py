@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.lanes import CHECKPOINT_DEADLINE_S, DROP_DEADLINE_S
+from agents.lanes import CHECKPOINT_DEADLINE_S, DROP_DEADLINE_S, RETRY_S
 from streams.kafka.batching import Batch
-from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, TICKS, LocalStore, tick
+from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, TICKS, LocalStore, reference, tick
 from tests.agents.fake_kafka import FakeKafka, produce_error
-from tests.agents.fake_worker import INPUT, FakeWorker, check, settle, simulated, some_ticks, turns, until
+from tests.agents.fake_worker import INPUT, FakeWorker, check, outputs, settle, simulated, some_ticks, turns, until
 from tests.agents.virtual_time import run
 
 TICK = st.builds(tick, st.sampled_from("abc"), st.integers(-3, 20))
@@ -189,11 +189,69 @@ def test_no_new_lane_before_the_fate_of_the_old_ones_outputs_is_known() -> None:
         await until(lambda: worker.restarts)
         some_ticks(kafka)
         worker.poll()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(5)
         worker.producer.release(REJECTED)
         await settle(worker)
         await worker.stop()
         check(kafka)
+
+    simulated(scenario)
+
+
+def test_a_lane_that_keeps_failing_does_not_spin() -> None:
+    """A jittered pause between one attempt and the next, however many polls come."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        await worker.open()
+        for _ in range(1_000):
+            worker.producer.failing[FEATURES] = produce_error()
+            some_ticks(kafka, 1)
+            worker.poll()
+            await asyncio.sleep(0.01)
+        assert 5 < worker.restarts <= 10 / RETRY_S[0]
+        await settle(worker)
+        await worker.stop()
+        check(kafka)
+
+    simulated(scenario)
+
+
+def test_a_restarted_zombie_stores_nothing() -> None:
+    """Its commit failed without a verdict, and it is made anew: its rows stay out of the local store all the same."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        await worker.open()
+        worker.broker.commit_errors.append((produce_error(), False))
+        kafka.generation += 1
+        worker.poll()
+        await until(lambda: worker.restarts)
+        await asyncio.sleep(5)
+        assert worker.store.rows == {}
+        await worker.stop()
+
+    simulated(scenario)
+
+
+def test_a_hole_that_is_filled_does_not_hide_what_stands_before_it() -> None:
+    """A zombie wrote the output of 3 and not that of 2: the checkpoint behind 2 still knows that 3 is there."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        kafka.append(TICKS, 0, *(tick("a", number) for number in (1, 2, 3, 4)))
+        whole = reference(kafka.log(TICKS))[FEATURES]
+        for source in (0, 1, 3):
+            kafka.append(FEATURES, 0, (b"a", whole[source][2], [("src", b"%d" % source), ("prev", b"-1")]))
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=0.0)
+        await worker.open()
+        worker.poll(count=3)
+        await until(lambda: kafka.committed.get(INPUT, (0, ""))[0] == 3)
+        again = FakeWorker(kafka, await worker.kill(), checkpoint_s=1.0)
+        await again.open()
+        await settle(again)
+        await again.stop()
+        assert sorted(outputs(kafka)[FEATURES]) == whole
 
     simulated(scenario)
 
@@ -310,6 +368,7 @@ def test_a_zombie_does_not_begin_again() -> None:
         await asyncio.sleep(2)
         assert len(worker.jobs) == jobs
         assert len(kafka.log(FEATURES)) == written
+        assert not any(lane._waiting for lane in worker.lanes), "what nobody will process piles up"
         await worker.revoke()
         worker.assign()
         await settle(worker)
@@ -324,11 +383,15 @@ def test_stopped_in_the_middle_of_a_revocation() -> None:
 
     async def scenario(kafka: FakeKafka) -> None:
         some_ticks(kafka)
-        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
-        await worker.open()
-        worker.poll()
-        await asyncio.gather(worker.revoke(), worker.stop())
-        assert worker.broker.commits == [10]
+        for wait in range(30):
+            worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+            await worker.open()
+            worker.poll()
+            revoked = asyncio.create_task(worker.revoke())
+            await turns(wait)
+            await asyncio.gather(revoked, worker.stop())
+            assert list(worker.lanes) == []
+            assert kafka.committed[INPUT][0] == 10
         check(kafka)
 
     simulated(scenario)
@@ -348,6 +411,27 @@ def test_revoked_while_the_broker_is_silent() -> None:
         assert asyncio.get_running_loop().time() - began <= CHECKPOINT_DEADLINE_S + DROP_DEADLINE_S + 0.1
         assert list(worker.lanes) == []
         assert worker.broker.commits == []
+        await worker.stop()
+
+    simulated(scenario)
+
+
+def test_revoked_while_the_agent_waits_for_a_lane_that_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker does not answer the lane's first question, and too much is queued: the agent goes on."""
+    monkeypatch.setattr("agents.lane.MAX_WAITING", 5)
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka, 40)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        worker.broker.dead = True
+        worker.assign()
+        for _ in range(4):
+            worker.poll(count=10)
+        await asyncio.sleep(1)
+        assert worker.queued > 0
+        await worker.revoke()
+        worker.poll("old")
+        await until(lambda: worker.queued == 0)
         await worker.stop()
 
     simulated(scenario)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import msgspec
 from redis import Redis
@@ -59,8 +60,6 @@ def _check_redis(world: World, features: dict[str, bytes]) -> None:
 
 
 def _last_of_each_second(features: dict[str, bytes]) -> dict[str, dict[str, dict[str, float]]]:
-    from datetime import UTC, datetime
-
     found = {}
     for value in sorted(map(msgspec.json.decode, features.values()), key=lambda v: int(v["id"].rsplit("-", 1)[1])):
         found[datetime.fromtimestamp(value["ts_ns"] // 10**9, UTC).strftime("%Y%m%d%H%M%S")] = value

@@ -1,4 +1,4 @@
-"""A corner of Kafka and Redis with workers in it, seen from outside: plain clients, processes, and the offline truth."""
+"""A corner of Kafka and Redis with workers in it, seen from outside: plain clients, processes, the offline truth."""
 
 import asyncio
 import os
