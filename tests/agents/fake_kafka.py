@@ -127,9 +127,9 @@ class FakeProducer:
         if error is None:
             batch.done(self._kafka.append(*tp, *_values(batch)))
         else:
-            queued = self._message_accumulator._batches
-            for failed in (batch, *queued.pop(tp, ())):
-                failed.failure(error)
+            batch.failure(error)
+            while tp in self._message_accumulator._batches:
+                self._message_accumulator._pop_batch(tp).failure(error)
         self._take()
 
 
@@ -218,7 +218,9 @@ class FakeBroker:
         """As Consumer.commit_with_metadata."""
         assert timeout_s > 0
         # The request is on its way: cancelling whoever waits for the answer does not take it back.
-        await asyncio.shield(asyncio.ensure_future(self._commit(offsets)))
+        request = asyncio.ensure_future(self._commit(offsets))
+        request.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(request)
 
     async def committed_with_metadata(self, tp: TP, timeout_s: float) -> tuple[int, str] | None:
         """As Consumer.committed_with_metadata."""

@@ -216,6 +216,17 @@ def test_a_saved_row_is_read_once(engine: RealTimeFeatureEngine) -> None:
     assert again.rows.asked == ["A", "B", "C", "D"]
 
 
+def test_a_tick_that_is_skipped_changes_no_row(engine: RealTimeFeatureEngine) -> None:
+    """A replay of what the rows have already gives a checkpoint nothing to write."""
+    first = Bench(engine)
+    first.process(history(9))
+    first.job.rows()
+    again = Bench(engine, first.rows.saved)
+    again.process(history(9))
+    assert again.job.rows() is None
+    assert again.count("hayate_ticks_repeated") == 9
+
+
 def test_a_row_of_another_feature_set_is_refused(engine: RealTimeFeatureEngine) -> None:
     """Before anything is folded or emitted."""
     foreign = encode_row(Row(1, 0, 0, np.zeros(3)))

@@ -430,7 +430,8 @@ def test_revoked_while_the_agent_waits_for_a_lane_that_never_opened(monkeypatch:
         await asyncio.sleep(1)
         assert worker.queued > 0
         await worker.revoke()
-        worker.poll("old")
+        worker.broker.position[INPUT] = 0
+        worker.poll()
         await until(lambda: worker.queued == 0)
         await worker.stop()
 
@@ -487,6 +488,30 @@ def test_both_loops_of_a_lane_fail_at_once() -> None:
         await settle(worker)
         await worker.stop()
         check(kafka)
+
+    simulated(scenario)
+
+
+def test_a_checkpoint_fails_while_the_lane_fails_at_something_else() -> None:
+    """The commit is refused while a gap is being looked into, and then the partition is not ours to seek in."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka, 40)
+        for wait in range(12):
+            worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+            kafka.committed.clear()
+            await worker.open()
+            worker.broker.commit_gate.clear()
+            worker.broker.commit_errors.append((produce_error(), False))
+            worker.poll(count=10)
+            await asyncio.sleep(2)
+            worker.broker.assigned.clear()
+            worker.poll("drop", 10)
+            worker.poll(count=10)
+            await turns(wait)
+            worker.broker.commit_gate.set()
+            await asyncio.sleep(5)
+            await worker.stop()
 
     simulated(scenario)
 

@@ -1,6 +1,6 @@
 """Latency of the full path beside a bare aiokafka loop, open loop, in one run:
 
-    python -m tests.benchmarks.latency [--rate 1000] [--seconds 20] [--rounds 3]
+    python -m tests.benchmarks.latency [--rate 1000] [--seconds 6] [--rounds 7]
 
 Starts its own Kafka and Redis, one worker with every guarantee on, and in turn with it a bare loop that consumes a
 tick and produces a record of a feature record's size, computing nothing. Ticks are sent when they are due, whatever
@@ -34,7 +34,7 @@ from tests.services import running_services
 
 RECORD_BYTES = 640
 """Size of a feature record of the default set."""
-SETTLE_S = 3.0
+SETTLE_S = 2.0
 """Left out at the start of each case: connections, first fetches."""
 
 
@@ -127,8 +127,14 @@ async def compare(
     finally:
         world.close()
         loop.kill()
-    ratios = {q: _median(results["worker"], q) / _median(results["bare"], q) for q in (50, 99)}
-    print(f"ratio worker/bare: median {ratios[50]:.2f}, p99 {ratios[99]:.2f} ({rate:g} ticks/s, {symbols} symbols)")
+    for name, found in results.items():
+        print(f"median of {rounds} rounds, {name:6} p50={_median(found, 50):.2f} p99={_median(found, 99):.2f} ms")
+    ratios = {q: [_at(w, q) / _at(b, q) for w, b in zip(*results.values(), strict=True)] for q in (50, 99)}
+    print(
+        f"worker/bare, round by round: p50 median {np.median(ratios[50]):.2f} ({min(ratios[50]):.2f}-{max(ratios[50]):.2f}), "
+        f"p99 median {np.median(ratios[99]):.2f} ({min(ratios[99]):.2f}-{max(ratios[99]):.2f}); "
+        f"{rate:g} ticks/s, {symbols} symbols"
+    )
 
 
 def summary(latencies: F64) -> str:
@@ -137,8 +143,12 @@ def summary(latencies: F64) -> str:
     return f"n={len(latencies)} p50={p50:.2f} p90={p90:.2f} p99={p99:.2f} p99.9={p999:.2f} ms"
 
 
+def _at(latencies: F64, percentile: int) -> float:
+    return float(np.percentile(latencies, percentile))
+
+
 def _median(rounds: list[F64], percentile: int) -> float:
-    return float(np.median([np.percentile(found, percentile) for found in rounds]))
+    return float(np.median([_at(found, percentile) for found in rounds]))
 
 
 def main(run: Callable[..., Any] = asyncio.run) -> None:
@@ -146,8 +156,8 @@ def main(run: Callable[..., Any] = asyncio.run) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=1000.0)
     parser.add_argument("--symbols", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--warmup", type=float, default=20.0, help="seconds of unmeasured load on each")
     options = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as folder, running_services(os.environ, Path(folder)) as services:

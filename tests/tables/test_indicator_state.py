@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from faust.stores.rocksdb import Store
 from faust.types import TP
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -29,6 +29,7 @@ CHANGELOG = TP("app-state-changelog", 0)
 
 
 @given(st.integers(0, 2**64 - 1), INT64, INT64, STATE)
+@example(2**64 - 1, -1, -(2**63), np.array([np.nan, -0.0]))
 def test_a_row_reads_back_bit_for_bit(layout: int, offset: int, ts_ns: int, state: Any) -> None:
     """NaNs and their bits, infinities, negative zeros and denormals included; and the copy is the reader's own."""
     value = encode_row(Row(layout, offset, ts_ns, state))
