@@ -127,14 +127,12 @@ async def compare(
     finally:
         world.close()
         loop.kill()
-    for name, found in results.items():
-        print(f"median of {rounds} rounds, {name:6} p50={_median(found, 50):.2f} p99={_median(found, 99):.2f} ms")
+    for name, each in results.items():
+        print(f"median of {rounds} rounds, {name:6} p50={_median(each, 50):.2f} p99={_median(each, 99):.2f} ms")
     ratios = {q: [_at(w, q) / _at(b, q) for w, b in zip(*results.values(), strict=True)] for q in (50, 99)}
-    print(
-        f"worker/bare, round by round: p50 median {np.median(ratios[50]):.2f} ({min(ratios[50]):.2f}-{max(ratios[50]):.2f}), "
-        f"p99 median {np.median(ratios[99]):.2f} ({min(ratios[99]):.2f}-{max(ratios[99]):.2f}); "
-        f"{rate:g} ticks/s, {symbols} symbols"
-    )
+    for q, each_round in ratios.items():
+        spread = f"({min(each_round):.2f} to {max(each_round):.2f})"
+        print(f"worker/bare p{q}, median of the rounds: {np.median(each_round):.2f} {spread}")
 
 
 def summary(latencies: F64) -> str:
