@@ -87,6 +87,11 @@ class HayateApp(faust.App):
         deadline.start()
         await super().stop()
 
+    def on_rebalance_end(self) -> None:
+        """Partitions are assigned, their tables recovered and their offsets sought: the lanes begin."""
+        super().on_rebalance_end()
+        self.pipeline.assign(self.consumer.assignment())
+
     async def revoked(self, tps: set[TP]) -> None:
         """Partitions go: JoinGroup waits for this, so whoever gets them starts behind our last checkpoint."""
         await self.pipeline.revoke(tps)

@@ -1,6 +1,7 @@
 """The commands beside `worker`: `faust -A app topics | replay | simulate`."""
 
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -34,6 +35,8 @@ class OneShot(AppCommand):
         sys.exit(0)
 
     async def _main(self, *args: Any, **kwargs: Any) -> None:
+        # aiokafka says as an error of its own what the one line on stderr says.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         self.stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.stop.set)

@@ -3,8 +3,8 @@
     poll ─> job.process (decode, fold, encode) ─> outlets ──acknowledged──> done
                      └─ checkpoint: outputs acknowledged, rows to the changelog, commit, rows to RocksDB
 
-A lane is made at the first poll after an assignment and dropped at revocation; nothing of it is used again. Its tasks
-hold the lane, never globals, so what is left of an old generation cannot touch the new one.
+A lane is made at an assignment, and anew after a failure, and dropped at revocation; nothing of it is used again. Its
+tasks hold the lane, never globals, so what is left of an old generation cannot touch the new one.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
-from agents.job import Broker, Job
+from agents.job import Broker, Job, Rows
 from streams.errors import RetryError, StateError
 from streams.kafka.batching import Batch
 from streams.kafka.contiguity import Contiguity
@@ -46,6 +46,9 @@ class Lane:
         self.tp = tp
         self.job = job
         self.dropped = False
+        """Given up, or failed: nothing is taken, committed or stored any more."""
+        self.unsettled: tuple[int, Rows] | None = None
+        """Offset and rows of a commit whose outcome is unknown; the lane that takes this one's place finds out."""
         self.processed: int | None = None
         """Offset behind the last processed record; None until the lane is open."""
         self.committed: int | None = None
@@ -65,11 +68,13 @@ class Lane:
         self._outlets: dict[str, Outlet] = {}
         self._tail: dict[str, Tail] = {}
         self._ends: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+        """Newest source offset whose output existed when the lane was opened; -1 for none."""
 
     async def offer(self, batch: Batch) -> None:
         """Process a poll, at once where nothing is in its way, else after what is queued; waits while that is much."""
-        if self._process_now(batch):
-            return
+        if self.dropped or self._process_now(batch):
+            return  # what a dropped lane is offered, the next one reads again
         self._waiting.append(batch)
         self._waiting_records += len(batch.records)
         self._wake.set()
@@ -116,7 +121,10 @@ class Lane:
                     # One turn of the loop for the outlets and the other lanes.
                     await asyncio.sleep(0)
         finally:
+            # Before any last checkpoint: after an error half way through a batch the rows are ahead of the outputs.
+            self.dropped = True
             self._idle = False
+            self._room.set()
             checkpoints.cancel()
 
     def _process_now(self, batch: Batch) -> bool:
@@ -150,21 +158,33 @@ class Lane:
         async with self._checkpointing:
             if self.dropped or self.processed is None or self.processed == self.committed:
                 return
-            # No await among these: the snapshot is that of a whole batch.
-            offset, seen, rows = self.processed, self.job.seen(), self.job.rows()
-            tickets = {stream: outlet.put_count for stream, outlet in self._outlets.items()}
-            for stream, outlet in self._outlets.items():
-                await outlet.wait_acknowledged(tickets[stream])
-                end = outlet.end_at(tickets[stream])
-                self._ends[stream] = self._ends[stream] if end is None else end
-            await self.job.settle()
-            if rows is not None:
-                await rows.to_changelog()
-            await self._commit(offset, Checkpoint(ends=dict(self._ends), seen=seen))
-            self._check_not_dropped()
-            if rows is not None:
-                rows.to_store()
-            self.committed = offset
+            try:
+                await self._checkpoint(self.processed)
+            except BaseException:
+                # The rows of this one are not in the next snapshot: a checkpoint after it would commit without them.
+                self.dropped = True
+                raise
+
+    async def _checkpoint(self, offset: int) -> None:
+        # No await among these: the snapshot is that of a whole batch.
+        seen, rows = self.job.seen(), self.job.rows()
+        tickets = {stream: outlet.put_count for stream, outlet in self._outlets.items()}
+        for stream, outlet in self._outlets.items():
+            await outlet.wait_acknowledged(tickets[stream])
+            end = outlet.end_at(tickets[stream])
+            # While a replay has not caught up, outputs that it skipped stand before those it wrote.
+            if end is not None and offset > self._newest[stream]:
+                self._ends[stream] = end
+        await self.job.settle()
+        if rows is not None:
+            await rows.to_changelog()
+            self.unsettled = (offset, rows)
+        await self._commit(offset, Checkpoint(ends=dict(self._ends), seen=seen))
+        self._check_not_dropped()
+        if rows is not None:
+            rows.to_store()
+        self.unsettled = None
+        self.committed = offset
 
     async def drop(self) -> None:
         """Do nothing more, and wait until it is known of everything sent whether it was written."""
@@ -188,7 +208,11 @@ class Lane:
             since = checkpoint.ends.get(stream) if checkpoint else None
             tail = await self._tails.read(stream, self.tp.partition, committed, since)
             self._tail[stream] = tail
-            self._ends[stream] = tail.end if since is None else since
+            self._newest[stream] = max(tail.existing, default=tail.floor - 1)
+            if since is not None:
+                self._ends[stream] = since
+            elif self._newest[stream] < committed:
+                self._ends[stream] = tail.end
             outlet = self._outlets[stream] = Outlet(
                 self._producer,
                 stream,
@@ -197,6 +221,10 @@ class Lane:
                 on_failed=self._wake.set,
             )
             await outlet.open()
+        if self.unsettled is not None and self.unsettled[0] <= committed:
+            # The lane before this one did commit: nobody recovers the table when a lane is made anew in one process.
+            self.unsettled[1].to_store()
+        self.unsettled = None
         self.job.open(self.tp.partition, checkpoint)
         self.committed = self.processed = committed
         log.info(
@@ -221,7 +249,7 @@ class Lane:
                 return
 
     async def _checkpoints(self) -> None:
-        while self._checkpoint_s > 0:
+        while self._checkpoint_s > 0 and not self.dropped:
             await asyncio.sleep(self._checkpoint_s)
             try:
                 await self.checkpoint()
@@ -231,7 +259,9 @@ class Lane:
 
     async def _room_to_send(self) -> None:
         for outlet in self._outlets.values():
-            if outlet.failed is not None or outlet.unacknowledged > MAX_UNACKNOWLEDGED:
+            if outlet.failed is not None:
+                await outlet.wait_acknowledged(outlet.put_count)  # raises
+            elif outlet.unacknowledged > MAX_UNACKNOWLEDGED:
                 await outlet.wait_acknowledged(outlet.put_count - MAX_UNACKNOWLEDGED // 2)
 
     async def _next_records(self, contiguity: Contiguity) -> list[ConsumerRecord]:

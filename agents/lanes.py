@@ -1,4 +1,4 @@
-"""The lanes of one agent: made at the first poll of a partition, dropped when the partition goes."""
+"""The lanes of one agent: made when a partition is assigned and recovered, dropped when it goes."""
 
 import asyncio
 import logging
@@ -52,56 +52,63 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter(list(self._lanes.values()))
 
+    def assign(self, tps: Iterable[TP]) -> None:
+        """Start a lane for each of these partitions, whose rows are recovered. Now, and not at the first poll: faust
+        0.15.3 drops polls at a start, and an idle partition may have no other for a long time."""
+        for tp in tps:
+            if not self._closed and tp not in self._tasks:
+                self._lanes[tp] = self._lane(tp)
+                self._tasks[tp] = asyncio.create_task(self._supervise(tp), name=f"lane {tp}")
+
     async def offer(self, batch: Batch) -> None:
-        """Hand a poll to its lane; waits while the lane has enough to do."""
-        if self._closed:
-            return  # stopping: what is not taken now is read again after the next start
+        """Hand a poll to its lane; waits while the lane has enough to do. What comes too early or too late for a lane
+        is dropped: each begins with a seek of its own."""
         lane = self._lanes.get(batch.tp)
-        if lane is None:
-            lane = self._start(batch.tp)
-        await lane.offer(batch)
+        if lane is not None and not self._closed:
+            await lane.offer(batch)
 
     async def revoke(self, tps: Iterable[TP]) -> None:
         """Take a last checkpoint of these partitions' lanes and drop them; bounded in time."""
-        gone = [self._lanes[tp] for tp in tps if tp in self._lanes]
-        await asyncio.gather(*(self._last_checkpoint(lane) for lane in gone))
-        await asyncio.gather(*(self._give_up(lane) for lane in gone))
+        gone = [(tp, self._tasks[tp]) for tp in tps if tp in self._tasks]
+        await asyncio.gather(*(self._last_checkpoint(self._lanes[tp]) for tp, _ in gone))
+        await asyncio.gather(*(self._give_up(tp, task) for tp, task in gone))
 
     async def close(self, *, checkpoint: bool) -> None:
         """Take nothing more and drop everything, with a last checkpoint or, in a crash, without."""
         self._closed = True
+        gone = list(self._tasks.items())
         if checkpoint:
-            await asyncio.gather(*(self._last_checkpoint(lane) for lane in self))
-        await asyncio.gather(*(self._give_up(lane) for lane in self))
+            await asyncio.gather(*(self._last_checkpoint(self._lanes[tp]) for tp, _ in gone))
+        await asyncio.gather(*(self._give_up(tp, task) for tp, task in gone))
 
-    def _start(self, tp: TP) -> Lane:
-        lane = Lane(
+    def _lane(self, tp: TP) -> Lane:
+        return Lane(
             tp, self._make_job(), self._broker(), self._producer, self._tails(), checkpoint_s=self._checkpoint_s
         )
-        self._lanes[tp] = lane
-        task = asyncio.create_task(self._supervise(lane), name=f"lane {tp}")
-        self._tasks[tp] = task
-        return lane
 
-    async def _supervise(self, lane: Lane) -> None:
-        try:
-            await lane.run()
-        except asyncio.CancelledError:
-            raise
-        except (CommitFailedError, IllegalStateError) as error:
-            # The partition is another worker's; ours comes back with the next assignment, if it does.
-            log.warning("%s: given up, the group has moved on (%s)", lane.tp, error)
-            await self._forget(lane)
-        except (RetryError, KafkaError, TimeoutError) as error:
-            log.warning("%s: starts again from its last checkpoint: %s", lane.tp, error)
-            self._on_restart()
-            await self._forget(lane)
-            await asyncio.sleep(uniform(*RETRY_S))  # noqa: S311 - jitter
-            if lane.tp not in self._lanes and not self._closed:
-                # Now, and not at the next poll: an idle partition may have none for a long time.
-                self._start(lane.tp)
-        except Exception as error:  # noqa: BLE001 - handed to the worker, which crashes with it
-            self._on_fatal(error)
+    async def _supervise(self, tp: TP) -> None:
+        """Run one lane after the other until the partition goes; then `_give_up` cancels this."""
+        while True:
+            lane = self._lanes[tp]
+            try:
+                await lane.run()
+            except (CommitFailedError, IllegalStateError) as error:
+                # The partition is another worker's; ours comes back with the next assignment, if it does. Until then
+                # the dropped lane stays in its place, or the polls that still come would start a zombie's.
+                log.warning("%s: given up, the group has moved on (%s)", tp, error)
+                await lane.drop()
+                return
+            except (RetryError, KafkaError, TimeoutError) as error:
+                log.warning("%s: starts again from its last checkpoint: %s", tp, error)
+                self._on_restart()
+                # Without a deadline: the next lane must not read which outputs exist while some are on their way.
+                await lane.drop()
+                await asyncio.sleep(uniform(*RETRY_S))  # noqa: S311 - jitter
+                self._lanes[tp] = self._lane(tp)
+                self._lanes[tp].unsettled = lane.unsettled
+            except Exception as error:  # noqa: BLE001 - handed to the worker, which crashes with it
+                self._on_fatal(error)
+                return
 
     async def _last_checkpoint(self, lane: Lane) -> None:
         try:
@@ -109,16 +116,15 @@ class Lanes:
         except (RetryError, KafkaError, TimeoutError) as error:
             log.warning("%s: no last checkpoint (%s); its work since the one before is repeated", lane.tp, error)
 
-    async def _give_up(self, lane: Lane) -> None:
-        task = self._tasks.pop(lane.tp)
+    async def _give_up(self, tp: TP, task: asyncio.Task[None]) -> None:
         task.cancel()
         await asyncio.wait([task])
-        await self._forget(lane)
-
-    async def _forget(self, lane: Lane) -> None:
-        if self._lanes.get(lane.tp) is lane:
-            del self._lanes[lane.tp]
+        # A revocation and the end of the worker may both be at this.
+        if self._tasks.get(tp) is not task:
+            return
         try:
-            await asyncio.wait_for(lane.drop(), DROP_DEADLINE_S)
+            await asyncio.wait_for(self._lanes[tp].drop(), DROP_DEADLINE_S)
         except TimeoutError:
-            log.warning("%s: the broker has not answered; records in flight may be written twice", lane.tp)
+            log.warning("%s: the broker has not answered; records in flight may be written twice", tp)
+        if self._tasks.get(tp) is task:
+            del self._tasks[tp], self._lanes[tp]

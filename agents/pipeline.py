@@ -54,6 +54,7 @@ class AsyncPredictionPipeline:
         self._tails: TailReader | None = None
         feature_topics = FeatureTopics(*(settings.topic(name) for name in (TICKS, FEATURES, REJECTED)))
         ensemble_topics = EnsembleTopics(settings.topic(FEATURES), settings.topic(SIGNALS))
+        self._ticks, self._features = feature_topics.ticks, feature_topics.features
         tick_decoder = TickDecoder(settings.partitions, any_partition=settings.any_partition)
         feature_decoder = FeatureRecordDecoder(engine.feature_set.outputs, engine.feature_set.version)
 
@@ -105,6 +106,12 @@ class AsyncPredictionPipeline:
         """Take one poll of `features`."""
         for batch in poll:
             await self.ensemble.offer(batch)
+
+    def assign(self, tps: Iterable[TP]) -> None:
+        """Start the lanes of these partitions, whose rows are recovered."""
+        tps = list(tps)
+        for lanes, topic in ((self.features, self._ticks), (self.ensemble, self._features)):
+            lanes.assign(tp for tp in tps if tp.topic == topic)
 
     async def revoke(self, tps: Iterable[TP]) -> None:
         """Last checkpoint of these partitions, then drop them."""

@@ -62,6 +62,15 @@ def decode_row(value: bytes, *, symbol: str, layout: int, width: int) -> Row:
     return Row(layout, offset, ts_ns, np.frombuffer(value, "<f8", offset=HEADER.size).astype(np.float64))
 
 
+def _source_offset(key: bytes | None, value: bytes) -> int:
+    if len(value) < HEADER.size:
+        raise StateError(
+            f"state of {key!r}: {len(value)} bytes are no row; something else writes to the changelog, or the local "
+            "store is damaged: empty HAYATE_DATA_DIR, and if that does not help start with a new HAYATE_APP_ID"
+        )
+    return int(HEADER.unpack_from(value)[1])
+
+
 class IndicatorStateTable(Table[bytes, bytes]):
     """The Faust table; `partition_rows` reads and writes one partition of it."""
 
@@ -78,8 +87,8 @@ class IndicatorStateTable(Table[bytes, bytes]):
             key = (message.partition, message.key)
             if key not in newest:
                 stored = store._db_for_partition(message.partition).get(message.key)
-                newest[key] = -1 if stored is None else HEADER.unpack_from(stored)[1]
-            if message.value is None or (offset := HEADER.unpack_from(message.value)[1]) >= newest[key]:
+                newest[key] = -1 if stored is None else _source_offset(message.key, stored)
+            if message.value is None or (offset := _source_offset(message.key, message.value)) >= newest[key]:
                 kept.append(event)
                 newest[key] = -1 if message.value is None else offset
         super().apply_changelog_batch(kept)

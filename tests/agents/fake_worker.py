@@ -58,6 +58,7 @@ class FakeWorker:
         self.store.recover(self.kafka)
         self.broker.assigned.add(INPUT)
         self.broker.position[INPUT] = self.kafka.committed.get(INPUT, (0, ""))[0]
+        self.lanes.assign([INPUT])
 
     async def open(self) -> None:
         """Assign, and wait until the lane is open: it reads again whatever was polled before that."""
