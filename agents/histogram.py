@@ -21,7 +21,7 @@ class BatchHistogram(Collector):
         self._counts: dict[str, NDArray[np.int64]] = {}
         self._sums: dict[str, float] = {}
 
-    def observe(self, label: str, values: Sequence[float]) -> None:
+    def observe(self, label: str, values: "NDArray[np.float64] | Sequence[float]") -> None:
         """Add observations under one label value."""
         gathered = self._gathered.setdefault(label, [])
         gathered.extend(values)
