@@ -85,7 +85,10 @@ class HayateApp(faust.App):
         deadline = threading.Timer(STOP_DEADLINE_S, _end_now)
         deadline.daemon = True
         deadline.start()
-        await super().stop()
+        try:
+            await super().stop()
+        finally:
+            deadline.cancel()
 
     def on_rebalance_end(self) -> None:
         """Partitions are assigned, their tables recovered and their offsets sought: the lanes begin."""
