@@ -118,7 +118,9 @@ async def test_a_worker_that_ends_is_reported_with_its_last_lines(tmp_path: Path
 def as_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> Worker:
     """A worker whose program is `code`."""
     program = tmp_path / "program"
-    program.write_text(f"#!{sys.executable}\n{code}\n", encoding="utf-8")
+    (tmp_path / "program.py").write_text(code, encoding="utf-8")
+    # By way of the shell: an interpreter whose path has a space cannot stand behind #!.
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{tmp_path}/program.py'\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     return Worker(tmp_path, worker_settings(tmp_path), BASE)
