@@ -9,7 +9,7 @@ from agents.wiring import build
 from streams.errors import ConfigError
 from streams.settings import Settings
 
-# Here and not in wiring: a policy is for a whole process. A tenth off the median from tick to feature at 1,000 ticks/s.
+# Here and not in wiring: a policy is for a whole process. The worker is one loop with many small sends.
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 try:
     app = build(Settings.from_env())

@@ -24,8 +24,9 @@ class Outlet:
 
     `put` appends to the batch that waits in aiokafka's accumulator for its turn on the wire: no task, no future and no
     waiting per record. Only when that batch is full does a task of the outlet's own wait for room. (aiokafka 0.14's
-    `send` does the same at ten times the cost; its `send_batch` waits until the batch before has left.) After a failed
-    produce nothing more is sent: `failed` holds the error, and the lane starts again from its rows.
+    `send` does the same with a future and several checks per record; its `send_batch` waits until the batch before has
+    left.) After a failed produce nothing more is sent: `failed` holds the error, and the lane starts again from its
+    rows.
     """
 
     def __init__(

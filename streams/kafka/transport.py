@@ -48,8 +48,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """What owns the aiokafka consumer: a thread in faust 0.15.3, here a task in the worker's own loop.
 
     Between two threads every poll costs two wake-ups and, worse, each waits for the other's turn with the interpreter
-    after every system call: a third of the time from a tick's arrival to its fold. And a seek from the one while the
-    other polls is lost, or ends the worker with a KeyError. In one loop there is no such race.
+    after every system call. And a seek from the one while the other polls is lost, or ends the worker with a KeyError.
+    In one loop there is no such race.
     """
 
     _epochs: dict[TP, int]
@@ -114,7 +114,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Offsets and metadata as the broker has them; partitions without a commit are left out."""
         consumer = self._ensure_consumer()
         found = await consumer._coordinator.fetch_committed_offsets([TopicPartition(*tp) for tp in tps])
-        return {TP(tp.topic, tp.partition): (at.offset, at.metadata) for tp, at in found.items() if at.offset >= 0}
+        return {TP(tp.topic, tp.partition): (at.offset, at.metadata) for tp, at in found.items()}
 
 
 class Consumer(driver.Consumer):
