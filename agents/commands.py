@@ -1,4 +1,4 @@
-"""The commands beside `worker`: `faust -A app topics | replay | simulate`."""
+"""The commands beside `worker`: `faust -A app topics | replay | warm | simulate`."""
 
 import asyncio
 import logging
@@ -18,6 +18,7 @@ from streams.feeds.run import run_simulation
 from streams.kafka import topics as topic_specs
 from streams.kafka.admin import connected_admin
 from streams.kafka.topics import TICKS
+from streams.marks import WARM_KIND
 from streams.settings import Settings
 
 
@@ -68,6 +69,19 @@ def add_commands(app: faust.App, settings: Settings) -> None:
         """Send the ticks of FILES (CSV or JSON lines, also .gz and .xz) to Kafka."""
         async with TickProducer(settings.kafka_url, settings.topic(TICKS)) as producer:
             report = await run_replay(files, producer, speed=parse_speed(speed), stop=self.stop, **options)
+        return str(report)
+
+    @app.command(
+        option("--symbol", default=None, help="symbol of files that name none"),
+        option("--limit", default=None, type=int, help="end after so many ticks"),
+        option("--skip-bad", is_flag=True, help="count bad lines instead of ending at the first"),
+        argument("files", nargs=-1, required=True, type=Path),
+        base=OneShot,
+    )
+    async def warm(self: OneShot, files: tuple[Path, ...], **options: Any) -> str:
+        """Fill the state from FILES, as `replay` reads them, before going live: folded, but nothing comes out."""
+        async with TickProducer(settings.kafka_url, settings.topic(TICKS), kind=WARM_KIND) as producer:
+            report = await run_replay(files, producer, speed=None, stop=self.stop, **options)
         return str(report)
 
     @app.command(

@@ -12,8 +12,9 @@ from agents.decision.feature_records import FeatureRecordDecoder
 from agents.decision.signals import encode_signals
 from agents.metrics import Metrics
 from streams.headers import header, integer
+from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.outlet import Record
-from streams.kafka.tail import Checkpoint
+from streams.kafka.rejection import POISON, rejected
 from streams.records import SENT_NS, SOURCE
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class EnsembleTopics(NamedTuple):
 
     features: str
     signals: str
+    rejected: str
 
 
 class EnsembleJob:
@@ -35,7 +37,7 @@ class EnsembleJob:
     def __init__(
         self, topics: EnsembleTopics, system: EnsembleSystem, decoder: FeatureRecordDecoder, metrics: Metrics
     ) -> None:
-        self.streams = (topics.signals,)
+        self.streams = (topics.signals, topics.rejected)
         self._topics = topics
         self._system = system
         self._decoder = decoder
@@ -54,7 +56,7 @@ class EnsembleJob:
         for place, rejection in features.rejected:
             record = fresh[place]
             log.warning("%s[%d]@%d: no signal: %s", record.topic, record.partition, record.offset, rejection)
-            self._metrics.unreadable.labels(rejection.reason).inc()
+            self._emit_rejection(lane, record, rejection.reason, rejection.detail)
         if not len(features):
             return
         decisions = self._system.decide(features.values, features.price)
@@ -67,6 +69,13 @@ class EnsembleJob:
             headers = [(SENT_NS, sent)] if sent is not None else []
             lane.emit(self._topics.signals, record.offset, Record(record.key, signal, headers), (ACTIONS[action], sent))
 
+    def reject(self, lane: "Lane", record: ConsumerRecord, detail: str) -> None:
+        """To `features-rejected`. Its tick counts as acted on: a copy of the record would be no better."""
+        source = header(record.headers, SOURCE)
+        if source is not None:
+            self._seen = max(self._seen, integer(source))
+        self._emit_rejection(lane, record, POISON.decode(), detail)
+
     def seen(self) -> int:
         """Source offset of the newest tick acted on."""
         return self._seen
@@ -77,14 +86,24 @@ class EnsembleJob:
     def rows(self) -> None:
         """Rule members remember nothing."""
 
-    def acknowledged(self, stream: str, notes: Sequence[Any]) -> None:  # noqa: ARG002 - there is one stream
+    def stored(self) -> None:
+        """Nothing is kept in memory that a table has."""
+
+    def acknowledged(self, stream: str, notes: Sequence[Any]) -> None:
         """Count what Kafka has, and how long it took."""
+        if stream == self._topics.rejected:
+            for reason in notes:
+                self._metrics.unreadable.labels(reason).inc()
+            return
         for action, _ in notes:
             self._metrics.signals.labels(action).inc()
         self._metrics.observe_latency("signal", [integer(sent) for _, sent in notes])
 
     async def close(self) -> None:
         """Nothing to close."""
+
+    def _emit_rejection(self, lane: "Lane", record: ConsumerRecord, reason: str, detail: str) -> None:
+        lane.emit(self._topics.rejected, record.offset, rejected(record, reason, detail), reason)
 
     def _without_copies(self, records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
         """Records of ticks not acted on yet: a worker that lost its partition unknowingly writes exact copies."""

@@ -1,5 +1,6 @@
-"""The features agent's work: ticks of one partition in, feature records and rejects out, rows kept."""
+"""The features agent's work: ticks of one partition in; feature records, bars and rejects out; rows kept."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,22 +9,27 @@ import numpy as np
 from aiokafka import ConsumerRecord
 
 from agents.metrics import Metrics
-from streams.columns import APPLIED, I32, LATE, SKIPPED, Folded, TickColumns
+from agents.working_rows import Part, WorkingRows
+from streams.bars import BarEncoder
+from streams.columns import APPLIED, LATE, MARKED, SKIPPED, WARM, Folded
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import RetryError
 from streams.feature_records import FeatureEncoder
 from streams.headers import header, integer
+from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.outlet import Record
-from streams.kafka.tail import Checkpoint
+from streams.kafka.rejection import POISON, rejected
 from streams.records import SENT_NS
-from streams.ticks import Decoded, Rejection, TickDecoder
+from streams.ticks import Rejection, TickDecoder
 from tables.feature_contract import FeatureStore, FeatureWrite
-from tables.indicator_state import IndicatorStateTable, PartitionRows, Row, RowWrite, decode_row, encode_row
+from tables.indicator_state import IndicatorStateTable, RowWrite
 
 if TYPE_CHECKING:
     from agents.lane import Lane
 
-SETTLE_S = 1.0
+SETTLE_S = 20.0
+"""Redis that hangs counts as away much sooner; one that is merely slow is waited for, for a crash after the commit
+would leave it with older records than the topic has."""
 
 
 class FeatureTopics(NamedTuple):
@@ -32,6 +38,7 @@ class FeatureTopics(NamedTuple):
     ticks: str
     features: str
     rejected: str
+    bars: str
 
 
 class FeaturesJob:
@@ -48,26 +55,28 @@ class FeaturesJob:
         producer: Callable[[], Any],
         *,
         lateness_ms: int,
+        evict_after_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`evict_after_s` and `clock` as WorkingRows has them."""
+        feature_set = engine.feature_set
         self._lateness_ms = lateness_ms
-        self.streams = (topics.features, topics.rejected)
+        self.streams = (topics.features, topics.rejected, *([topics.bars] if feature_set.publishes_bars else []))
         self._topics = topics
-        self._engine = engine
         self._decoder = decoder
-        self._encoder = FeatureEncoder(engine.feature_set.outputs, engine.feature_set.version)
+        self._encoder = FeatureEncoder(feature_set.outputs, feature_set.version)
+        self._bars = BarEncoder(feature_set.intervals, feature_set.version)
         self._table = table
         self._store = store
         self._metrics = metrics
         self._producer = producer
-        self._block = engine.new_block()
-        self._dirty: set[int] = set()
-        self._rows: PartitionRows | None = None
+        self._working = WorkingRows(engine, metrics, evict_after_s=evict_after_s, clock=clock)
         self._partition = -1
         self._id_prefix = ""
 
     def open(self, partition: int, checkpoint: Checkpoint | None) -> None:  # noqa: ARG002 - rows say where they are
-        """Take the partition's rows from the table; each is loaded when its symbol is first seen."""
-        self._rows = self._table.partition_rows(partition, self._producer)
+        """Take up the partition's rows."""
+        self._working.open(self._table.partition_rows(partition, self._producer))
         self._partition = partition
         self._id_prefix = f"{self._topics.ticks}-{partition}-"
 
@@ -76,101 +85,92 @@ class FeaturesJob:
         self._metrics.batch_size.observe("features", [len(records)])
         decoded = self._decoder.decode(records)
         self._metrics.marks.inc(decoded.marks)
-        rejected = decoded.rejected
-        if decoded.symbols:
-            rows = np.array([self._row(symbol) for symbol in decoded.symbols], np.int32)
-            folded = self._engine.fold(self._block, rows, decoded.columns)
-            if folded.verdict.any():
-                decoded, folded, late = self._without_others(decoded, folded, rows)
+        rejections = decoded.rejected
+        writes: list[FeatureWrite] = []
+        sent_times: list[int] = []
+        for part in self._working.fold(decoded):
+            self._emit_bars(lane, part)
+            served = part
+            if part.folded.verdict.any():
+                served, late = self._without_others(part)
                 # In log order: the tail of the rejects names one source offset after the other.
-                rejected = sorted([*rejected, *late], key=lambda rejection: rejection.record.offset)
-            else:
-                self._dirty.update(rows.tolist())
-            self._emit_features(lane, decoded, folded)
-        for rejection in rejected:
+                rejections = sorted([*rejections, *late], key=lambda rejection: rejection.record.offset)
+            self._emit_features(lane, served, writes, sent_times)
+        for rejection in rejections:
             self._emit_rejection(lane, rejection)
+        # Last, for nothing of a batch that raises may be seen anywhere. Also what is emitted already: a crash may have
+        # come between the broker's acknowledgement and the flush.
+        if writes:
+            self._store.put_many(writes, lambda: self._metrics.observe_latency("redis", sent_times))
+
+    def reject(self, lane: "Lane", record: ConsumerRecord, detail: str) -> None:
+        """To `ticks-rejected`; no row knows of it, as if it had never been in the log."""
+        self._emit_rejection(lane, Rejection(record, POISON.decode(), detail))
 
     def seen(self) -> int:
         """Ticks have no source of their own."""
         return -1
 
     async def settle(self) -> None:
-        """Give Redis a moment: what a checkpoint covers is not put again after a crash. It must not hold up Kafka."""
+        """Wait until Redis has everything, unless it is away: what a checkpoint covers is not put again after a crash.
+        Only the checkpoint waits, not the stream."""
         if self._store.up:
             with suppress(RetryError):  # counted and logged by the store
                 await self._store.flush(SETTLE_S)
 
     def rows(self) -> RowWrite | None:
         """Copies of the rows that changed since the last call."""
-        if not self._dirty or self._rows is None:
-            return None
-        block, layout = self._block, self._engine.feature_set.layout_hash
-        rows = {
-            str(block.symbols[i]): encode_row(
-                Row(layout, int(block.last_offset[i]), int(block.last_ts_ns[i]), block.state[i])
-            )
-            for i in sorted(self._dirty)
-        }
-        self._dirty.clear()
-        return self._rows.write(rows)
+        return self._working.rows()
+
+    def stored(self) -> None:
+        """Let symbols go that had no tick for long."""
+        self._working.let_go()
 
     def acknowledged(self, stream: str, notes: Sequence[Any]) -> None:
         """Count what Kafka has, and how long it took."""
         if stream == self._topics.features:
             self._metrics.features.inc(len(notes))
             self._metrics.observe_latency("feature", notes)
+        elif stream == self._topics.bars:
+            self._metrics.bars.inc(len(notes))
         else:
             for reason in notes:
                 self._metrics.rejected.labels(reason).inc()
 
     async def close(self) -> None:
         """Write nothing more."""
-        if self._rows is not None:
-            await self._rows.close()
+        await self._working.close()
 
-    def _row(self, symbol: str) -> int:
-        index = self._block.find(symbol)
-        if index >= 0:
-            return index
-        assert self._rows is not None, "open comes first"
-        saved = self._rows.get(symbol)
-        if saved is None:
-            return self._block.add(symbol)
-        feature_set = self._engine.feature_set
-        row = decode_row(saved, symbol=symbol, layout=feature_set.layout_hash, width=feature_set.width)
-        return self._block.add(symbol, offset=row.offset, ts_ns=row.ts_ns, state=row.state)
-
-    def _without_others(self, decoded: Decoded, folded: Folded, rows: I32) -> tuple[Decoded, Folded, list[Rejection]]:
-        """Only what was applied, and the late ticks as rejections; ticks known from before a restart are counted."""
-        verdict = folded.verdict
-        self._dirty.update(rows[verdict != SKIPPED].tolist())
-        self._metrics.repeated.inc(int((verdict == SKIPPED).sum()))
+    def _without_others(self, part: Part) -> tuple[Part, list[Rejection]]:
+        """Only what was applied, and the late ticks as rejections. What is known from before a restart is counted, and
+        so is the warm-up; of marks nothing is left."""
+        verdict, columns = part.folded.verdict, part.columns
+        self._metrics.repeated.inc(int((verdict == SKIPPED).sum()) if part.records else 0)
+        self._metrics.warmed.inc(int(((verdict == MARKED) & (columns.kind == WARM)).sum()))
         late = [
             Rejection(
-                decoded.records[i],
+                part.records[i],
                 "late",
-                f"ts_ns {decoded.columns.ts_ns[i]} is older than the last tick of {decoded.symbols[i]} by more than "
+                f"ts_ns {columns.ts_ns[i]} is older than the last tick of {part.symbols[i]} by more than "
                 f"HAYATE_LATENESS_MS={self._lateness_ms}; send ticks in time, or set HAYATE_LATE=fold",
             )
-            for i in np.flatnonzero(verdict == LATE)
+            for i in np.flatnonzero(verdict == LATE).tolist()
         ]
         kept = np.flatnonzero(verdict == APPLIED)
-        columns = TickColumns(*(getattr(decoded.columns, name)[kept] for name in TickColumns.__slots__))
-        applied = Decoded(
-            columns, [decoded.symbols[i] for i in kept], [decoded.records[i] for i in kept], [], decoded.marks
-        )
-        return applied, Folded(folded.values[kept], folded.flags[kept], folded.price[kept], verdict[kept]), late
+        folded = Folded(part.folded.values[kept], part.folded.flags[kept], part.folded.price[kept], verdict[kept])
+        symbols, records = [part.symbols[i] for i in kept.tolist()], [part.records[i] for i in kept.tolist()]
+        return Part(columns.take(kept), symbols, records, folded), late
 
-    def _emit_features(self, lane: "Lane", decoded: Decoded, folded: Folded) -> None:
-        columns, symbols, records = decoded.columns, decoded.symbols, decoded.records
+    def _emit_features(self, lane: "Lane", part: Part, writes: list[FeatureWrite], sent_times: list[int]) -> None:
+        """Emit a record for each tick; adds what goes to the store, and when each tick was sent."""
+        columns, symbols, folded = part.columns, part.symbols, part.folded
         self._metrics.ticks.inc(len(symbols))
         offsets, times = columns.offset.tolist(), columns.ts_ns.tolist()
         prices, values = folded.price.tolist(), folded.values.tolist()
         ids = [f"{self._id_prefix}{offset}" for offset in offsets]
         encoded = self._encoder.encode(ids, symbols, times, prices, values, folded.flags)
-        writes, sent_times = [], []
         for i, (value, status, flags) in enumerate(encoded):
-            record = records[i]
+            record = part.records[i]
             sent = header(record.headers, SENT_NS)
             sent_ns = integer(sent)
             headers = [(SENT_NS, sent)] if sent is not None else []
@@ -181,16 +181,17 @@ class FeaturesJob:
                     symbols[i], self._partition, offsets[i], times[i], ids[i], status, prices[i], values[i], flags
                 )
             )
-        # Also what is emitted already: a crash may have come between the broker's acknowledgement and the flush.
-        self._store.put_many(writes, lambda: self._metrics.observe_latency("redis", sent_times))
+
+    def _emit_bars(self, lane: "Lane", part: Part) -> None:
+        """Emit the bars that closed, but for those that a tick of the warm-up closed."""
+        if not len(part.folded.bars):
+            return
+        offsets, kinds = part.columns.offset.tolist(), part.columns.kind.tolist()
+        for bar in self._bars.encode(part.folded.bars, self._working.symbols):
+            if kinds[bar.tick] != WARM:
+                record = Record(bar.symbol.encode(), bar.value)
+                lane.emit(self._topics.bars, offsets[bar.tick], record, part=bar.id)
 
     def _emit_rejection(self, lane: "Lane", rejection: Rejection) -> None:
         record, reason, detail = rejection
-        headers = [
-            ("reason", reason.encode()),
-            ("detail", detail.encode()[:2_000]),
-            ("topic", record.topic.encode()),
-            ("partition", b"%d" % record.partition),
-            ("offset", b"%d" % record.offset),
-        ]
-        lane.emit(self._topics.rejected, record.offset, Record(record.key, record.value, headers), reason)
+        lane.emit(self._topics.rejected, record.offset, rejected(record, reason, detail), reason)

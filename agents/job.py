@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
-from streams.kafka.tail import Checkpoint
+from streams.kafka.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from agents.lane import Lane
@@ -46,7 +46,12 @@ class Job(Protocol):
         """Take up work where the last checkpoint left it."""
 
     def process(self, lane: "Lane", records: Sequence[ConsumerRecord]) -> None:
-        """Work on contiguous records and emit their outputs through `lane`."""
+        """Work on contiguous records and emit their outputs through `lane`, which holds them back until this returns.
+        Where it raises, nothing of the batch comes out, but what the job remembers may be half changed: the job is not
+        used any more (agents/quarantine.py)."""
+
+    def reject(self, lane: "Lane", record: ConsumerRecord, detail: str) -> None:
+        """Emit the rejection of a record that cannot be processed, and remember nothing else of it."""
 
     def seen(self) -> int:
         """`Checkpoint.seen` of everything processed so far."""
@@ -56,6 +61,9 @@ class Job(Protocol):
 
     def rows(self) -> Rows | None:
         """Snapshot of the rows that changed since the last call; None where there are none."""
+
+    def stored(self) -> None:
+        """Every snapshot taken so far is in the local store."""
 
     def acknowledged(self, stream: str, notes: Sequence[Any]) -> None:
         """The outputs that were emitted with these notes are acknowledged."""

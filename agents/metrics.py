@@ -33,6 +33,14 @@ class Metrics:
             "hayate_ticks_repeated", "Ticks read again after a restart and not folded twice", registry=registry
         )
         self.marks = Counter("hayate_marks", "Clock marks and reference copies", registry=registry)
+        self.warmed = Counter("hayate_ticks_warm", "Ticks of the warm-up folded", registry=registry)
+        self.gaps = Counter(
+            "hayate_gaps", "Gaps in the ticks of a symbol, by what told them", ["by"], registry=registry
+        )
+        self.late_into_bar = Counter(
+            "hayate_late_into_bar", "Trades folded late into a bar that began after them", registry=registry
+        )
+        self.bars = Counter("hayate_bars", "Bar records acknowledged by Kafka", registry=registry)
         self.features = Counter("hayate_features", "Feature records acknowledged by Kafka", registry=registry)
         self.signals = Counter(
             "hayate_signals", "Signals acknowledged by Kafka, by action", ["action"], registry=registry
@@ -46,7 +54,22 @@ class Metrics:
         self.lane_restarts = Counter(
             "hayate_lane_restarts", "Partitions that started again from their last checkpoint", registry=registry
         )
+        self.symbols = Gauge("hayate_symbols_in_memory", "Symbols whose rows are in memory", registry=registry)
+        self.symbols_evicted = Counter(
+            "hayate_symbols_evicted",
+            "Symbols that left memory after HAYATE_EVICT_AFTER_S without a tick",
+            registry=registry,
+        )
         self.lag = Gauge("hayate_lag_records", "Records not read yet", ["topic", "partition"], registry=registry)
+        self.committed = Gauge(
+            "hayate_committed_offset",
+            "Committed offset, by the broker's word",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.uncommitted = Gauge(
+            "hayate_lag", "Records not committed, by the broker's word", ["topic", "partition"], registry=registry
+        )
         self.redis_up = Gauge("hayate_redis_up", "1 while Redis answers", registry=registry)
         self.redis_pending = Gauge("hayate_redis_pending", "Writes that wait for Redis", registry=registry)
         self.redis_dropped = Gauge(
@@ -78,3 +101,11 @@ class Metrics:
         self.lag.clear()
         for topic, partition, records in lags:
             self.lag.labels(topic, str(partition)).set(records)
+
+    def set_progress(self, places: Iterable[tuple[str, int, int, int]]) -> None:
+        """Set each (topic, partition, committed offset, end); partitions that went away are forgotten."""
+        self.committed.clear()
+        self.uncommitted.clear()
+        for topic, partition, committed, end in places:
+            self.committed.labels(topic, str(partition)).set(committed)
+            self.uncommitted.labels(topic, str(partition)).set(max(0, end - committed))

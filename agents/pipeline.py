@@ -2,23 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 
 from agents.decision.ensemble import EnsembleSystem
 from agents.decision.feature_records import FeatureRecordDecoder
 from agents.ensemble import EnsembleJob, EnsembleTopics
 from agents.features import FeaturesJob, FeatureTopics
+from agents.heartbeat import Heartbeat
 from agents.job import Broker
 from agents.lanes import Lanes
 from agents.metrics import Metrics
 from streams.engine import RealTimeFeatureEngine
 from streams.kafka.batching import Poll
+from streams.kafka.checkpoint import Origin
+from streams.kafka.log_reader import LogReader
 from streams.kafka.tail import TailReader
-from streams.kafka.topics import FEATURES, REJECTED, SIGNALS, TICKS
+from streams.kafka.topics import BARS, FEATURES, FEATURES_REJECTED, REJECTED, SIGNALS, TICKS
 from streams.kafka_url import bootstrap_servers
 from streams.settings import Settings
 from streams.ticks import TickDecoder
@@ -27,7 +29,10 @@ from tables.indicator_state import IndicatorStateTable
 
 log = logging.getLogger(__name__)
 
-STORE_STOP_S = 2.0
+STORE_STOP_S = 1.0
+"""The last flush to Redis, after the lanes are closed; what it misses comes with the next features."""
+CLOSE_S = 1.0
+"""Closing what cannot matter any more."""
 
 
 class AsyncPredictionPipeline:
@@ -45,26 +50,31 @@ class AsyncPredictionPipeline:
         broker: Callable[[], Broker],
         urgent: Callable[[], Any],
         later: Callable[[], Any],
+        confirm: Callable[[], Awaitable[bool]],
+        topic_ids: Callable[[], Mapping[str, str]],
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._engine = engine
         self._system = system
         self._store = store
-        self._servers = bootstrap_servers(settings.kafka_url)
-        self._tails: TailReader | None = None
-        feature_topics = FeatureTopics(*(settings.topic(name) for name in (TICKS, FEATURES, REJECTED)))
-        ensemble_topics = EnsembleTopics(settings.topic(FEATURES), settings.topic(SIGNALS))
+        self.heartbeat = Heartbeat(settings.session_timeout_s, confirm, on_suspect=self._abandon, on_fatal=on_fatal)
+        feature_topics = FeatureTopics(*(settings.topic(name) for name in (TICKS, FEATURES, REJECTED, BARS)))
+        ensemble_topics = EnsembleTopics(*(settings.topic(name) for name in (FEATURES, SIGNALS, FEATURES_REJECTED)))
         self._ticks, self._features = feature_topics.ticks, feature_topics.features
+        logs = sorted({*feature_topics, *ensemble_topics})
+        self._tails = TailReader(LogReader(bootstrap_servers(settings.kafka_url), logs))
         tick_decoder = TickDecoder(settings.partitions, any_partition=settings.any_partition)
         feature_decoder = FeatureRecordDecoder(engine.feature_set.outputs, engine.feature_set.version)
 
-        def lanes(make_job: Callable[[], Any], producer: Callable[[], Any]) -> Lanes:
+        def lanes(make_job: Callable[[], Any], producer: Callable[[], Any], topic: str, layout: str) -> Lanes:
             return Lanes(
                 make_job,
                 broker,
                 producer,
-                self._tail_reader,
+                lambda: self._tails,
+                self.heartbeat,
                 checkpoint_s=settings.checkpoint_ms / 1000,
+                origin=lambda: Origin(layout, topic_ids().get(topic, ""), settings.partitions),
                 on_fatal=on_fatal,
                 on_restart=metrics.lane_restarts.inc,
             )
@@ -79,21 +89,24 @@ class AsyncPredictionPipeline:
                 metrics,
                 later,
                 lateness_ms=settings.lateness_ms,
+                evict_after_s=settings.evict_after_s,
             ),
             urgent,
+            self._ticks,
+            f"{engine.feature_set.layout_hash:016x}",
         )
-        self.ensemble = lanes(lambda: EnsembleJob(ensemble_topics, system, feature_decoder, metrics), later)
+        self.ensemble = lanes(
+            lambda: EnsembleJob(ensemble_topics, system, feature_decoder, metrics),
+            later,
+            self._features,
+            engine.feature_set.version,
+        )
 
     async def start(self) -> None:
         """Compile, connect, touch everything whose first use is slow: no tick waits for that later."""
         log.info("feature set %s@%s: compiling", self._engine.feature_set.name, self._engine.feature_set.version)
         self._engine.warm_up()
         self._system.warm_up()
-        # Each read assigns another partition, and aiokafka sends the broker no new fetch before the one for the last
-        # partition has come back empty: 1.5 s a read with its default of 500 ms, 0.13 s with this.
-        self._tails = TailReader(
-            AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False, fetch_max_wait_ms=10)
-        )
         await self._tails.start()
         await self._store.start()
 
@@ -109,6 +122,7 @@ class AsyncPredictionPipeline:
 
     def assign(self, tps: Iterable[TP]) -> None:
         """Start the lanes of these partitions, whose rows are recovered."""
+        self.heartbeat.start()
         tps = list(tps)
         for lanes, topic in ((self.features, self._ticks), (self.ensemble, self._features)):
             lanes.assign(tp for tp in tps if tp.topic == topic)
@@ -118,13 +132,27 @@ class AsyncPredictionPipeline:
         tps = list(tps)
         await asyncio.gather(self.features.revoke(tps), self.ensemble.revoke(tps))
 
-    async def stop(self, *, checkpoint: bool = True) -> None:
-        """Last checkpoint of everything (in a crash: none), last flush to Redis; bounded in time."""
-        await asyncio.gather(*(lanes.close(checkpoint=checkpoint) for lanes in (self.features, self.ensemble)))
-        await self._store.stop(STORE_STOP_S)
-        if self._tails is not None:
-            await self._tails.stop()
+    async def stop(self, *, checkpoint: bool = True) -> bool:
+        """Last checkpoint of everything (in a crash: none); bounded in time, whatever Kafka and Redis do. Says whether
+        a next start will have nothing to repeat."""
+        clean = await asyncio.gather(*(lanes.close(checkpoint=checkpoint) for lanes in (self.features, self.ensemble)))
+        self.heartbeat.stop()
+        return all(clean)
 
-    def _tail_reader(self) -> TailReader:
-        assert self._tails is not None, "start comes first"
-        return self._tails
+    async def close(self) -> None:
+        """Last flush to Redis, and the ends of the connections; bounded in time."""
+        await asyncio.gather(
+            _within(STORE_STOP_S + CLOSE_S, self._store.stop(STORE_STOP_S), "Redis"),
+            _within(CLOSE_S, self._tails.stop(), "the reader of logs"),
+        )
+
+    def _abandon(self) -> None:
+        self.features.abandon()
+        self.ensemble.abandon()
+
+
+async def _within(seconds: float, closing: Awaitable[None], what: str) -> None:
+    try:
+        await asyncio.wait_for(closing, seconds)
+    except TimeoutError:
+        log.warning("%s did not close within %g s", what, seconds)

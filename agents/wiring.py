@@ -12,8 +12,10 @@ from agents.commands import add_commands
 from agents.decision.ensemble import EnsembleSystem
 from agents.metrics import Metrics
 from agents.pipeline import AsyncPredictionPipeline
+from agents.state_commands import add_state_command
 from agents.web import add_pages
 from streams.engine import RealTimeFeatureEngine
+from streams.errors import ConfigError
 from streams.feature_set import FeatureSet
 from streams.kafka.batching import BatchScheduler, BatchSchema, Poll
 from streams.kafka.topics import FEATURES, STATE_TABLE, TICKS
@@ -21,10 +23,12 @@ from streams.kafka_url import bootstrap_servers
 from streams.settings import Settings
 from tables.feature_store import RealTimeFeatureStore
 from tables.indicator_state import ROCKSDB_OPTIONS, IndicatorStateTable
+from tables.recovery import tables_for
 
 MAX_BATCH_BYTES = 512 * 1024
 """One request per partition is on its way at a time, so throughput is batch size over round trip."""
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
+HEARTBEAT_S = 0.5
 NS_PER_MS = 1_000_000
 
 
@@ -34,6 +38,10 @@ def build(settings: Settings) -> HayateApp:
     Raises:
         ConfigError: the feature set, or a combination of settings, cannot work.
     """
+    if settings.stay_in_group and not settings.instance_id:
+        raise ConfigError(
+            "HAYATE_STAY_IN_GROUP=true: only a member with a name can come back; set HAYATE_INSTANCE_ID=auto as well"
+        )
     app = _faust_app(settings)
     registry = CollectorRegistry()
     metrics = Metrics(registry)
@@ -47,6 +55,8 @@ def build(settings: Settings) -> HayateApp:
         password=settings.redis_password(),
         names=feature_set.outputs,
         schema=feature_set.version,
+        history=feature_set.history,
+        beside=settings.beside,
         ttl_s=settings.feature_ttl_s,
         latest_ttl_s=settings.latest_ttl_s,
     )
@@ -61,12 +71,15 @@ def build(settings: Settings) -> HayateApp:
         broker=lambda: app.consumer,  # type: ignore[arg-type, return-value]  # ours, by the app's transport
         urgent=lambda: app.producer.urgent,  # type: ignore[attr-defined]  # ours, by the app's transport
         later=lambda: app.producer.later,  # type: ignore[attr-defined]  # ours, by the app's transport
+        confirm=app.confirmed,
+        topic_ids=lambda: app.place.topic_ids,
         on_fatal=app.give_up,
     )
     _add_agents(app, settings)
     app.on_partitions_revoked.connect(_on_revoked)  # type: ignore[arg-type]  # faust's own example has this signature
     add_pages(app, metrics)
     add_commands(app, settings)
+    add_state_command(app, settings)
     return app
 
 
@@ -85,13 +98,16 @@ def _faust_app(settings: Settings) -> HayateApp:
         topic_allow_declare=False,
         topic_disable_leader=True,
         ConsumerScheduler=BatchScheduler,
+        TableManager=tables_for(settings),
         cython_optimizations=True,
         # An event is a batch; lanes take their last checkpoint at revocation, Faust would wait for held events.
         stream_wait_empty=False,
         stream_buffer_maxsize=256,
         stream_recovery_delay=0,
+        table_standby_replicas=settings.standbys,
         broker_session_timeout=session_s,
-        broker_heartbeat_interval=session_s / 5,
+        # A member hears of a rebalance by its next heartbeat: most of the silence when a worker joins or leaves.
+        broker_heartbeat_interval=min(session_s / 10, HEARTBEAT_S),
         broker_request_timeout=max(40.0, session_s),
         broker_max_poll_interval=300.0,
         consumer_auto_offset_reset="earliest",

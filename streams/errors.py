@@ -4,7 +4,8 @@
     ├── FatalError              the process must not go on: fix what the message names, start again
     │   ├── ConfigError         a setting is wrong
     │   ├── TopicError          a topic is missing or has another partition count
-    │   └── StateError          a state row was written by another feature set, or for another log
+    │   ├── StateError          a state row was written by another feature set, or for another log
+    │   └── LocalStoreError     the data folder cannot be used (tables/local_store.py)
     ├── RetryError              the world is away for now: the same work is tried again
     └── TickRejected            one record goes to `ticks-rejected`, the rest goes on
 

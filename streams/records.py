@@ -14,6 +14,8 @@ SENT_NS: Final = "sent_ns"
 """Producer's clock just before the send, decimal nanoseconds; carried on through features and signals."""
 SOURCE: Final = "src"
 """Offset, in the input topic, of the record that caused this one."""
+PART: Final = "part"
+"""Where one record causes several of one topic (bars): which of them this is."""
 PREVIOUS: Final = "prev"
 """`src` of the record before this one in the same output partition (-1 for the first): a break shows a hole."""
 

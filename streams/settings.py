@@ -1,6 +1,7 @@
 """Every setting of Hayate: one frozen object, read from `HAYATE_*` variables by app.py and the commands only."""
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,8 +9,11 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import ConfigError
+from streams.feature_set import FeatureSet
 
 PREFIX = "HAYATE_"
+INPUT = "ticks"
+"""The topic that all feature sets share."""
 
 
 class Settings(BaseSettings):
@@ -50,13 +54,29 @@ class Settings(BaseSettings):
     """A tick older than the last of its symbol by more than this is late."""
     late: Literal["reject", "fold"] = "reject"
     """What becomes of a late tick: `ticks-rejected`, or folded with the last event time."""
+    beside: bool = False
+    """Run this feature set beside another one on the same ticks: its group, state, output topics and Redis keys carry
+    its version in their names."""
     any_partition: bool = False
     """Accept ticks without key or on another partition than their key's (one symbol may then have two states)."""
 
     checkpoint_ms: Annotated[int, Field(ge=0, le=60_000)] = 1_000
     """Interval between checkpoints of a partition; 0 after every batch."""
+    evict_after_s: Annotated[float, Field(ge=0, le=31_536_000)] = 3_600.0
+    """Time without a tick after which a symbol's state leaves memory; it comes back from the table. 0: never."""
     session_timeout_s: Annotated[float, Field(ge=1, le=300)] = 10.0
     """Silence after which the broker gives a worker's partitions to others."""
+    recovery_deadline_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
+    """Time without progress, while the broker answers, after which recovery from the changelog ends the worker."""
+    instance_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = "auto"
+    """Name of this worker in its group, its own and the same after a restart: killed and back within the session
+    timeout, it takes its partitions up again and the others go on undisturbed. `auto`: one that is kept in the data
+    directory. Empty: another at every start."""
+    stay_in_group: bool = False
+    """A worker with an instance id that ends on SIGTERM keeps its partitions for `session_timeout_s`: they wait for its
+    restart, nobody else is disturbed."""
+    standbys: Annotated[int, Field(ge=0, le=10)] = 0
+    """Other workers that keep a copy of each partition's state at hand."""
     compression: Literal["none", "lz4", "zstd", "gzip"] = "none"
     """Compression of the records that the worker produces."""
 
@@ -92,7 +112,17 @@ class Settings(BaseSettings):
 
     def topic(self, name: str) -> str:
         """Full name of the topic called `name` in the docs."""
-        return f"{self.topic_prefix}{name}"
+        return f"{self.topic_prefix}{name}" + ("" if name == INPUT else self._own)
+
+    @property
+    def group(self) -> str:
+        """Consumer group, and prefix of the state changelog topic."""
+        return f"{self.app_id}{self._own}"
+
+    @cached_property
+    def _own(self) -> str:
+        """What the names of a feature set beside another end with."""
+        return f".{FeatureSet.load(self.feature_set).version}" if self.beside else ""
 
     def redis_password(self) -> SecretStr | None:
         """Password from `redis_password_file`, or None to use what the URL holds."""

@@ -2,25 +2,39 @@
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 from aiokafka import ConsumerRecord
 
-from streams.columns import TickColumns
+from streams.columns import GAP, TICK, WARM, TickColumns
 from streams.errors import TickRejected
 from streams.feeds.partitions import SymbolPartitions
 from streams.feeds.rfc3339 import event_time_ns
-from streams.headers import header
+from streams.headers import MAX_DIGITS, header
+from streams.marks import (
+    CLOCK_KIND,
+    GAP_KIND,
+    REFERENCE_KIND,
+    WARM_KIND,
+    Clock,
+    ClockMark,
+    GapMark,
+    Reference,
+    clock_id,
+)
 from streams.records import KIND, MAX_TICK_BYTES, SYMBOL_PATTERN, Tick
+
+T = TypeVar("T")
 
 NAN: Final = math.nan
 MAX_TS_NS: Final = 2**63 - 1
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 _SIDES: Final = {None: 0, "buy": 1, "sell": -1}
-KINDS_WITHOUT_RECORD: Final = frozenset({b"clock", b"reference"})
+NO_SEQUENCE: Final = -1
+_Row = tuple[int, int, float, float, float, float, float, float, int, int, float, int]
 
 
 class Rejection(NamedTuple):
@@ -32,14 +46,17 @@ class Rejection(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A micro-batch: the ticks as columns, beside each its symbol and record, and what was rejected."""
+    """A micro-batch: the ticks (and gap marks) as columns, beside each its symbol and record; what was rejected; and
+    the clock marks and copies of reference symbols that stand between them."""
 
     columns: TickColumns
     symbols: list[str]
     records: list[ConsumerRecord]
     rejected: list[Rejection]
     marks: int
-    """Clock marks and reference copies, which yield no feature record of their own."""
+    """Clock marks and copies of reference symbols, which yield no feature record of their own."""
+    clocks: Sequence[Clock] = ()
+    references: Sequence[Reference] = ()
 
 
 class TickDecoder:
@@ -48,45 +65,60 @@ class TickDecoder:
     def __init__(self, partitions: int, *, any_partition: bool = False) -> None:
         self._any_partition = any_partition
         self._decode = msgspec.json.Decoder(Tick).decode
+        self._decode_clock = msgspec.json.Decoder(ClockMark).decode
+        self._decode_gap = msgspec.json.Decoder(GapMark).decode
         self._places = SymbolPartitions(partitions)
 
     def decode(self, records: Sequence[ConsumerRecord]) -> Decoded:
         """Decode and check each record for itself: one bad tick spoils nobody else's."""
-        rows: list[tuple[int, int, float, float, float, float, float, float, int]] = []
+        rows: list[_Row] = []
         symbols: list[str] = []
         accepted: list[ConsumerRecord] = []
         rejected: list[Rejection] = []
-        marks = 0
+        clocks: list[Clock] = []
+        references: list[Reference] = []
         for record in records:
             try:
-                if record.headers and (kind := header(record.headers, KIND)) is not None:
-                    if kind not in KINDS_WITHOUT_RECORD:
-                        raise TickRejected("unknown-kind", f"header '{KIND}' is {kind[:32]!r}; ticks have none")
-                    marks += 1
-                    continue
-                tick = self._tick(record)
-                rows.append((record.offset, *_numbers(tick)))
+                kind = header(record.headers, KIND) if record.headers else None
+                if kind is None or kind == WARM_KIND:
+                    tick = self._tick(record)
+                    self._check_place(record, tick.symbol)
+                    symbol, row = tick.symbol, _row(record.offset, tick, TICK if kind is None else WARM)
+                else:
+                    if kind == CLOCK_KIND:
+                        clocks.append(self._clock(record, len(rows)))
+                        continue
+                    if kind == REFERENCE_KIND:
+                        references.append(self._reference(record, len(rows)))
+                        continue
+                    symbol, row = self._gap(record, kind)
+                rows.append(row)
             except TickRejected as error:
                 rejected.append(Rejection(record, error.reason, error.detail))
             else:
-                symbols.append(tick.symbol)
+                symbols.append(symbol)
                 accepted.append(record)
-        return Decoded(_columns(rows), symbols, accepted, rejected, marks)
+        return Decoded(_columns(rows), symbols, accepted, rejected, len(clocks) + len(references), clocks, references)
 
     def _tick(self, record: ConsumerRecord) -> Tick:
-        value = record.value
-        if value is None:
-            raise TickRejected("bad-json", "the value is null; send a JSON object")
-        if len(value) > MAX_TICK_BYTES:
-            raise TickRejected("too-large", f"{len(value)} bytes; a tick has at most {MAX_TICK_BYTES}")
-        try:
-            tick = self._decode(value)
-        except msgspec.ValidationError as error:
-            raise TickRejected("invalid", _cut(str(error))) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise TickRejected("bad-json", str(error)) from None
-        self._check_place(record, tick.symbol)
-        return tick
+        return _json(record, self._decode)
+
+    def _clock(self, record: ConsumerRecord, place: int) -> Clock:
+        mark = _json(record, self._decode_clock)
+        _check_time(mark.ts_ns)
+        return Clock(place, record.offset, clock_id(mark.clock), mark.ts_ns)
+
+    def _reference(self, record: ConsumerRecord, place: int) -> Reference:
+        tick = self._tick(record)
+        return Reference(place, record.offset, tick.symbol, _row(record.offset, tick, TICK)[2])
+
+    def _gap(self, record: ConsumerRecord, kind: bytes) -> tuple[str, _Row]:
+        if kind != GAP_KIND:
+            raise TickRejected("unknown-kind", f"header '{KIND}' is {kind[:32]!r}; ticks have none")
+        mark = _json(record, self._decode_gap)
+        self._check_place(record, mark.symbol)
+        _check_time(mark.ts_ns)
+        return mark.symbol, (record.offset, mark.ts_ns, NAN, 0.0, NAN, NAN, NAN, NAN, 0, NO_SEQUENCE, 0.0, GAP)
 
     def _check_place(self, record: ConsumerRecord, symbol: str) -> None:
         if _SYMBOL.fullmatch(symbol) is None:
@@ -113,7 +145,33 @@ def _cut(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:100]} ... {text[-100:]}"
 
 
-def _numbers(tick: Tick) -> tuple[int, float, float, float, float, float, float, int]:
+def _json(record: ConsumerRecord, decode: Callable[[bytes], T]) -> T:
+    value = record.value
+    if value is None:
+        raise TickRejected("bad-json", "the value is null; send a JSON object")
+    if len(value) > MAX_TICK_BYTES:
+        raise TickRejected("too-large", f"{len(value)} bytes; a tick has at most {MAX_TICK_BYTES}")
+    try:
+        return decode(value)
+    except msgspec.ValidationError as error:
+        raise TickRejected("invalid", _cut(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise TickRejected("bad-json", str(error)) from None
+
+
+def _check_time(ts_ns: int) -> None:
+    if not 0 < ts_ns <= MAX_TS_NS:
+        raise TickRejected("bad-time", f"ts_ns {ts_ns} is outside 1..2^63-1")
+
+
+def _sequence(seq: int | str | None) -> int:
+    """A venue's sequence number; -1 where it has none, or one that does not count (a hash, a UUID)."""
+    if isinstance(seq, str):
+        seq = int(seq) if seq.isascii() and seq.isdigit() and len(seq) <= MAX_DIGITS else NO_SEQUENCE
+    return seq if seq is not None and 0 <= seq <= MAX_TS_NS else NO_SEQUENCE
+
+
+def _row(offset: int, tick: Tick, kind: int) -> _Row:
     price, bid, ask = tick.price, tick.bid, tick.ask
     if (tick.ts_ns is None) == (tick.ts is None):
         raise TickRejected("bad-time", "give exactly one of ts_ns (integer nanoseconds) and ts (RFC 3339)")
@@ -121,8 +179,7 @@ def _numbers(tick: Tick) -> tuple[int, float, float, float, float, float, float,
         ts_ns = event_time_ns(tick)
     except ValueError as error:
         raise TickRejected("bad-time", f"ts {(tick.ts or '')[:64]!r}: {error}") from None
-    if not 0 < ts_ns <= MAX_TS_NS:
-        raise TickRejected("bad-time", f"ts_ns {ts_ns} is outside 1..2^63-1")
+    _check_time(ts_ns)
     if price is None and (bid is None or ask is None):
         raise TickRejected("empty", "neither a price nor both bid and ask")
     for name, value in (("price", price), ("bid", bid), ("ask", ask)):
@@ -132,6 +189,7 @@ def _numbers(tick: Tick) -> tuple[int, float, float, float, float, float, float,
         if value is not None and not 0 <= value < math.inf:
             raise TickRejected("bad-size", f"{name} {value!r} is not a finite number >= 0")
     return (
+        offset,
         ts_ns,
         NAN if price is None else price,
         tick.size,
@@ -140,14 +198,18 @@ def _numbers(tick: Tick) -> tuple[int, float, float, float, float, float, float,
         NAN if tick.bid_size is None else tick.bid_size,
         NAN if tick.ask_size is None else tick.ask_size,
         _SIDES[tick.side],
+        _sequence(tick.seq),
+        clock_id(tick.clock),
+        kind,
     )
 
 
-def _columns(rows: "list[tuple[int, int, float, float, float, float, float, float, int]]") -> TickColumns:
-    offset, ts_ns, *numbers, side = zip(*rows, strict=True) if rows else ((),) * 9
-    # Two arrays and their rows, not eight arrays: most batches hold one tick or two.
-    integers, floats = np.array((offset, ts_ns), np.int64), np.array(numbers, np.float64)
-    price, size, bid, ask, bid_size, ask_size = floats
+def _columns(rows: list[_Row]) -> TickColumns:
+    offset, ts_ns, *numbers, side, seq, clock, kind = zip(*rows, strict=True) if rows else ((),) * 12
+    # Three arrays and their rows, not twelve arrays: most batches hold one tick or two.
+    integers = np.array((offset, ts_ns, seq), np.int64)
+    price, size, bid, ask, bid_size, ask_size, clocks = np.array((*numbers, clock), np.float64)
+    sides, kinds = np.array((side, kind), np.int8)
     return TickColumns(
         offset=integers[0],
         ts_ns=integers[1],
@@ -157,5 +219,9 @@ def _columns(rows: "list[tuple[int, int, float, float, float, float, float, floa
         ask=ask,
         bid_size=bid_size,
         ask_size=ask_size,
-        side=np.array(side, np.int8),
+        side=sides,
+        seq=integers[2],
+        clock=clocks,
+        kind=kinds,
+        reference=np.empty((len(rows), 0)),
     )

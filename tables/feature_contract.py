@@ -12,7 +12,8 @@ Rules, the same for both:
 2. The latest values of a symbol are those of its newest record, all of it: a value that is null there is null, whatever
    an earlier record said. They live `latest_ttl_s` seconds from the last write.
 3. The history of a feature holds one value a second of event time (UTC): that of the newest record of that second, and
-   none if that record has a null there. It lives `ttl_s` seconds from the last write of that second.
+   none if that record has a null there. It lives `ttl_s` seconds from the last write of that second. Features that are
+   not in the store's `history` keep none.
 4. Between two flushes only the newest record of each (symbol, second) is kept; by rules 1 to 3 nothing visible is lost.
 5. NaN and infinities are null. Every other double reads back bit for bit.
 """
@@ -115,7 +116,7 @@ class FeatureStore(Protocol):
     async def history(self, symbol: str, name: str, start_ns: int, end_ns: int) -> list[tuple[int, float]]:
         """(Unix second, value) of each second that begins in [start_ns, end_ns) and has a value, ascending.
 
-        At most `MAX_HISTORY_SECONDS` seconds; ValueError beyond.
+        At most `MAX_HISTORY_SECONDS` seconds; ValueError beyond. ConfigError for a feature that keeps no history.
         """
 
     async def symbols(self) -> list[str]:

@@ -5,9 +5,17 @@
     features:symbols                           sorted set: symbol, scored by the Unix second its latest hash expires
     features:schema:{version}                  string: JSON that describes the feature set
 
-A symbol holds no `:` (streams.records.SYMBOL_PATTERN), so a key reads one way only.
+Those are the keys of the active set. The keys of a set that runs beside it name its version:
+
+    feature:{version}:{symbol}:{name}:{YYYYMMDDHHMMSS}
+    feature:{version}:{symbol}:latest
+    features:{version}:symbols
+
+Neither a symbol (streams.records.SYMBOL_PATTERN) nor a name holds a `:`, and no second reads `latest`, so a key reads
+one way only, even where a symbol looks like a version.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,21 +26,50 @@ from tables.feature_contract import MAX_HISTORY_SECONDS
 
 NS: Final = 1_000_000_000
 
-SYMBOLS: Final = "features:symbols"
+_VERSION: Final = re.compile("[0-9a-f]{12}")
+"""`FeatureSet.version`; no other word that follows `features:` reads like one."""
 
 RESERVED: Final = ("ts_ns", "schema", "status", "id", "price", "flags", "_partition", "_offset")
 """Fields of the latest hash that are no values. `price` is absent while null, `flags` (JSON) while all are ready;
 `_partition` and `_offset` are the source record's, which decide what is newer."""
 
 
-def latest_key(symbol: str) -> str:
-    """Key of the hash of all current values of `symbol`."""
-    return f"feature:{symbol}:latest"
+class FeatureKeys:
+    """The keys of one feature set: of the active one, or of the one with the version `schema` beside it.
 
+    Raises:
+        ConfigError: a set beside another needs its version, 12 hexadecimal digits.
+    """
 
-def history_key(symbol: str, name: str, unix_s: int) -> str:
-    """Key of the value of `name` in the second that begins `unix_s` seconds after the epoch."""
-    return f"feature:{symbol}:{name}:{second_text(unix_s)}"
+    def __init__(self, schema: str = "", *, beside: bool = False) -> None:
+        if beside and not _VERSION.fullmatch(schema):
+            raise ConfigError(
+                f"schema={schema!r}: the keys of a set beside another name its version: "
+                "pass its 12 hexadecimal digits, as in `schema` of its records"
+            )
+        self._schema = schema if beside else ""
+        self._prefix = f"feature:{schema}:" if beside else "feature:"
+        self.symbols = f"features:{schema}:symbols" if beside else "features:symbols"
+        """Key of the sorted set of the symbols."""
+        others = f"{schema}:" if beside else f"(?!schema:|{_VERSION.pattern}:)"
+        self._own = re.compile(f"{self._prefix}[^:]+:(latest|[^:]+:[0-9]+)|features:{others}.+")
+
+    def latest(self, symbol: str) -> str:
+        """Key of the hash of all current values of `symbol`."""
+        return f"{self._prefix}{symbol}:latest"
+
+    def history(self, symbol: str, name: str, unix_s: int) -> str:
+        """Key of the value of `name` in the second that begins `unix_s` seconds after the epoch."""
+        return f"{self._prefix}{symbol}:{name}:{second_text(unix_s)}"
+
+    @property
+    def pattern(self) -> str:
+        """Glob that matches every key of this set; `owns` tells them from the others that it matches."""
+        return f"feature*:{self._schema}:*" if self._schema else "feature*:*"
+
+    def owns(self, key: str) -> bool:
+        """Whether `key` is one of this set's; its description, `schema_key`, is not among them."""
+        return self._own.fullmatch(key) is not None
 
 
 def schema_key(version: str) -> str:
@@ -68,6 +105,24 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
         twice = sorted({name for name in names if list(names).count(name) > 1})
         raise ConfigError(f"feature name {twice[0]!r} occurs twice; rename one of the outputs")
     return tuple(names)
+
+
+def check_history(history: Sequence[str] | None, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the outputs `names` that keep history keys, None being all; ConfigError for one that is no output."""
+    if history is None:
+        return tuple(names)
+    unknown = [name for name in history if name not in names]
+    if unknown:
+        raise ConfigError(f"history: {unknown[0]!r} is no output of the feature set; name one of {', '.join(names)}")
+    return tuple(history)
+
+
+def check_kept(name: str, kept: Sequence[str], names: Sequence[str], schema: str) -> None:
+    """ConfigError if `name` is one of the store's `names` but not of those whose history is `kept`."""
+    if name in names and name not in kept:
+        raise ConfigError(
+            f"feature {name!r} keeps no history in feature set {schema}: add it to `history` in the feature set's file"
+        )
 
 
 def check_known(requested: Sequence[str], names: Sequence[str], schema: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from tables.feature_contract import FeatureWrite
-from tables.feature_keys import NS, SYMBOLS, latest_key, second_text
+from tables.feature_keys import NS, FeatureKeys, second_text
 
 NAME: Final = "hayate_features"
 _PATH: Final = Path(__file__).with_name("feature_store.lua")
@@ -31,13 +31,18 @@ def load_library() -> tuple[str, str]:
     return text.replace(NAME, name), f"{name}_put"
 
 
-def pack_header(schema: str, ttl_s: int, latest_ttl_s: int, names: Sequence[str]) -> bytes:
-    """What all records of a store have in common; `cmsgpack` knows no other than text and small integers exactly."""
-    return msgspec.msgpack.encode((schema, ttl_s, latest_ttl_s, names))
+def pack_header(schema: str, ttl_s: int, latest_ttl_s: int, names: Sequence[str], kept: Sequence[str]) -> bytes:
+    """What all records of a store have in common; `kept` are those of `names` that keep history keys.
+
+    Text, small integers and booleans are all that `cmsgpack` knows exactly.
+    """
+    return msgspec.msgpack.encode((schema, ttl_s, latest_ttl_s, names, [name in kept for name in names]))
 
 
-def put_command(function: str, header: bytes, write: FeatureWrite) -> tuple[str | bytes | int, ...]:
-    """The call that stores `write`. Numbers are text; floats in the shortest form that reads back as the same double.
+def put_command(function: str, keys: FeatureKeys, header: bytes, write: FeatureWrite) -> tuple[str | bytes | int, ...]:
+    """The call that stores `write` under `keys`.
+
+    Numbers are text; floats in the shortest form that reads back as the same double.
 
     Raises:
         TypeError, ValueError: a field of `write` is not what its type says.
@@ -57,4 +62,4 @@ def put_command(function: str, header: bytes, write: FeatureWrite) -> tuple[str 
         # msgspec writes NaN and infinities as null. As text, for cmsgpack does not know msgpack's binary type.
         msgspec.json.encode(write.values).decode(),
     )
-    return ("FCALL", function, 2, latest_key(write.symbol), SYMBOLS, header, msgspec.msgpack.encode(record))
+    return ("FCALL", function, 2, keys.latest(write.symbol), keys.symbols, header, msgspec.msgpack.encode(record))

@@ -8,7 +8,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from tables.feature_contract import LatestFeatures
-from tables.feature_keys import RESERVED, SYMBOLS, history_key, latest_key, seconds_between
+from tables.feature_keys import RESERVED, FeatureKeys, seconds_between
 from tables.redis_connection import FAILURES, explain
 
 _KEYS_AT_ONCE: Final = 1_000
@@ -18,17 +18,18 @@ _FLAGS: Final = msgspec.json.Decoder(dict[str, str])
 
 
 class FeatureReader:
-    """Reads through `client`; `names` are the values that a read of all gives, and `schema` the set they belong to."""
+    """Reads `keys` through `client`; `names` are what a read of all gives, and `schema` the set they belong to."""
 
-    def __init__(self, client: Redis, address: str, names: Sequence[str], schema: str) -> None:
+    def __init__(self, client: Redis, address: str, keys: FeatureKeys, names: Sequence[str], schema: str) -> None:
         self._client = client
         self._address = address
+        self._keys = keys
         self._names = tuple(names)
         self._schema = schema
 
     async def latest(self, symbol: str, names: Sequence[str] | None) -> LatestFeatures | None:
         """Values of one record, for the hash is written in one step and read in one."""
-        key = latest_key(symbol)
+        key = self._keys.latest(symbol)
         async with self._explained():
             # Bytes, for the client decodes nothing; redis-py's types do not tell.
             if names is None:
@@ -62,7 +63,7 @@ class FeatureReader:
         async with self._explained():
             for first in range(0, len(seconds), _KEYS_AT_ONCE):
                 part = seconds[first : first + _KEYS_AT_ONCE]
-                texts = await self._client.mget([history_key(symbol, name, second) for second in part])
+                texts = await self._client.mget([self._keys.history(symbol, name, second) for second in part])
                 found += [(second, float(text)) for second, text in zip(part, texts, strict=True) if text is not None]
         return found
 
@@ -71,7 +72,7 @@ class FeatureReader:
         async with self._explained():
             pipe = self._client.pipeline(transaction=False)
             pipe.time()
-            pipe.zrange(SYMBOLS, 0, -1, withscores=True)
+            pipe.zrange(self._keys.symbols, 0, -1, withscores=True)
             replies: list[Any] = await pipe.execute()
         (now, _), scored = replies
         return sorted(symbol.decode() for symbol, expires in scored if expires > now)

@@ -8,12 +8,12 @@
 -- What a store says of itself, unpacked once per distinct header: a memo of the argument, not state.
 local headers = {}
 
--- Header: msgpack of {schema, history TTL in s, latest TTL in s, {name, ...}}.
+-- Header: msgpack of {schema, history TTL in s, latest TTL in s, {name, ...}, {whether the name keeps history, ...}}.
 local function unpack_header(packed)
   local header = headers[packed]
   if header == nil then
-    local schema, ttl, latest_ttl, names = unpack(cmsgpack.unpack(packed))
-    header = {schema = schema, ttl = ttl, latest_ttl = latest_ttl, names = names}
+    local schema, ttl, latest_ttl, names, kept = unpack(cmsgpack.unpack(packed))
+    header = {schema = schema, ttl = ttl, latest_ttl = latest_ttl, names = names, kept = kept}
     headers[packed] = header
   end
   return header
@@ -28,6 +28,8 @@ local function greater(a, b)
 end
 
 -- FCALL hayate_features_put 2 feature:{symbol}:latest features:symbols <header> <record>
+--
+-- The history keys begin as the latest key does, which names the version of a set that runs beside the active one.
 --
 -- Record: msgpack of {symbol, partition, offset, second as YYYYMMDDHHMMSS, ts_ns, id, status, price or '', flags or '',
 -- values as a JSON array of numbers and nulls in the order of the header's names}.
@@ -59,20 +61,24 @@ local function put(keys, args)
   end
 
   local base = string.sub(latest, 1, -7)
-  local names, ttl = header.names, header.ttl
+  local names, kept, ttl = header.names, header.kept, header.ttl
   local suffix = ':' .. second
   local gone = {}
   local i = 0
   for text in string.gmatch(values, '[^,%[%]]+') do
     i = i + 1
     local name = names[i]
-    local key = base .. name .. suffix
-    if text == 'null' then
-      gone[#gone + 1] = key
-    else
-      redis.call('SET', key, text, 'EX', ttl)
+    if text ~= 'null' then
       fields[n + 1], fields[n + 2] = name, text
       n = n + 2
+    end
+    if kept[i] then
+      local key = base .. name .. suffix
+      if text == 'null' then
+        gone[#gone + 1] = key
+      else
+        redis.call('SET', key, text, 'EX', ttl)
+      end
     end
   end
   -- An earlier record of this second may have had a value where the last one has none.

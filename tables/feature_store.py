@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from streams.errors import ConfigError, RetryError
 from tables.feature_contract import FeatureWrite, LatestFeatures
-from tables.feature_keys import check_known, check_names
+from tables.feature_keys import FeatureKeys, check_history, check_kept, check_known, check_names
 from tables.feature_reader import FeatureReader
 from tables.feature_writer import FeatureWriter
 from tables.redis_connection import make_pool
@@ -23,20 +23,23 @@ class RealTimeFeatureStore:
 
     Writing: `put_many` gathers and never waits; a task of the store flushes as soon as there is something, and each
     flush takes all that came during the one before. One call of a Redis function per (symbol, second) stores its
-    history keys, its latest hash and its place in `features:symbols` in one atomic step, or nothing if the symbol has
+    history keys, its latest hash and its place among the symbols in one atomic step, or nothing if the symbol has
     newer.
 
     Redis away, restarted or emptied: records are kept within `max_pending` (see Pending for what goes first) and
     written when it is back; functions and schema are loaded again by themselves. One warning per outage, one at its
     end.
 
-    Reading needs neither `start` nor names: `RealTimeFeatureStore(url)` reads whatever set is there; `stop` closes it.
+    Reading needs neither `start` nor names: `RealTimeFeatureStore(url)` reads whatever set is active, and
+    `RealTimeFeatureStore(url, schema=version, beside=True)` one beside it; `stop` closes it.
 
     Args:
         url: `redis://[user[:password]@]host:port/db`, `rediss://` for TLS, `unix://` for a socket.
         password: wins over the one in `url`.
         names: outputs of the feature set, in the order of the values that are put.
         schema: version of the feature set.
+        history: those of `names` that keep history keys; None is all. The latest hash has all in any case.
+        beside: the set runs beside the active one, with keys that name its version (tables/feature_keys.py).
         ttl_s: life of a history key after its last write, seconds.
         latest_ttl_s: life of a symbol's latest hash after its last write, seconds.
         max_pending: bound of the (symbol, second) records that wait while Redis is away.
@@ -44,7 +47,8 @@ class RealTimeFeatureStore:
         rng: spreads the attempts of several workers; seeded by the system if absent.
 
     Raises:
-        ConfigError: the URL is malformed, or a name cannot be a field.
+        ConfigError: the URL is malformed, a name cannot be a field, `history` has one that is not in `names`, or
+            `schema` is no version where `beside` needs one.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class RealTimeFeatureStore:
         password: SecretStr | None = None,
         names: Sequence[str] = (),
         schema: str = "",
+        history: Sequence[str] | None = None,
+        beside: bool = False,
         ttl_s: int = 300,
         latest_ttl_s: int = 86_400,
         max_pending: int = 20_000,
@@ -62,10 +68,14 @@ class RealTimeFeatureStore:
     ) -> None:
         self.names = check_names(names)
         self.schema = schema
+        self._kept = check_history(history, self.names)
+        keys = FeatureKeys(schema, beside=beside)
         self._pool = make_pool(url, password, timeout_s)
         self._writer = FeatureWriter(
             self._pool,
+            keys=keys,
             names=self.names,
+            kept=self._kept,
             schema=schema,
             ttl_s=ttl_s,
             latest_ttl_s=latest_ttl_s,
@@ -74,7 +84,7 @@ class RealTimeFeatureStore:
         )
         self.address = self._writer.address
         """`host:port/db`, for messages."""
-        self._reader = FeatureReader(Redis(connection_pool=self._pool), self.address, self.names, schema)
+        self._reader = FeatureReader(Redis(connection_pool=self._pool), self.address, keys, self.names, schema)
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -191,11 +201,12 @@ class RealTimeFeatureStore:
         """(Unix second, value) of the seconds that begin in [start_ns, end_ns); see FeatureStore.history.
 
         Raises:
-            ConfigError: `name` is not in the store's set (if it has one).
+            ConfigError: `name` is not in the store's set (if it has one), or keeps no history there.
             RetryError: Redis does not answer.
             ValueError: the range spans more than a day.
         """
         check_known([name], self.names, self.schema)
+        check_kept(name, self._kept, self.names, self.schema)
         return await self._reader.history(symbol, name, start_ns, end_ns)
 
     async def symbols(self) -> list[str]:

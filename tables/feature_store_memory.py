@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from tables.feature_contract import FeatureWrite, LatestFeatures
-from tables.feature_keys import NS, check_known, check_names, seconds_between
+from tables.feature_keys import NS, check_history, check_kept, check_known, check_names, seconds_between
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -22,12 +22,14 @@ class MemoryFeatureStore:
         *,
         names: Sequence[str],
         schema: str,
+        history: Sequence[str] | None = None,
         ttl_s: int = 300,
         latest_ttl_s: int = 86_400,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.names = check_names(names)
         self.schema = schema
+        self._kept = check_history(history, self.names)
         self.pending, self.dropped, self.errors, self.up = 0, 0, 0, True
         self.written, self.ignored = 0, 0
         self._ttl_s, self._latest_ttl_s, self._clock = ttl_s, latest_ttl_s, clock
@@ -86,6 +88,7 @@ class MemoryFeatureStore:
     async def history(self, symbol: str, name: str, start_ns: int, end_ns: int) -> list[tuple[int, float]]:
         """As FeatureStore.history."""
         check_known([name], self.names, self.schema)
+        check_kept(name, self._kept, self.names, self.schema)
         self._expire()
         found = []
         for second in seconds_between(start_ns, end_ns):

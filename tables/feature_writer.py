@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from streams.errors import ConfigError, HayateError
 from tables.feature_contract import FeatureWrite
-from tables.feature_keys import schema_key
+from tables.feature_keys import FeatureKeys, schema_key
 from tables.feature_library import NOT_NEWER, WRITTEN_FIRST, load_library, pack_header, put_command
 from tables.feature_pending import Batch, Pending
 from tables.redis_connection import FAILURES, address_of, call_many, check_server, delays, explain
@@ -41,7 +41,9 @@ class FeatureWriter:
         self,
         pool: ConnectionPool,
         *,
+        keys: FeatureKeys,
         names: Sequence[str],
+        kept: Sequence[str],
         schema: str,
         ttl_s: int,
         latest_ttl_s: int,
@@ -62,12 +64,19 @@ class FeatureWriter:
         self._client = Redis(connection_pool=pool)
         self._connection: Connection | None = None
         self._rng = rng
+        self._keys = keys
         self._schema = schema
         self._description = json.dumps(
-            {"schema": schema, "outputs": list(names), "feature_ttl_s": ttl_s, "latest_ttl_s": latest_ttl_s}
+            {
+                "schema": schema,
+                "outputs": list(names),
+                "history": list(kept),
+                "feature_ttl_s": ttl_s,
+                "latest_ttl_s": latest_ttl_s,
+            }
         )
         self._library, self._function = load_library()
-        self._header = pack_header(schema, ttl_s, latest_ttl_s, names)
+        self._header = pack_header(schema, ttl_s, latest_ttl_s, names, kept)
         self._batch: Batch | None = None
         self._wake = asyncio.Event()
         self._prepared = False
@@ -164,7 +173,7 @@ class FeatureWriter:
         packed: list[Any] = []
         for write in chunk:
             try:
-                packed.append(put_command(self._function, self._header, write))
+                packed.append(put_command(self._function, self._keys, self._header, write))
             except (TypeError, ValueError) as error:
                 packed.append(error)
         replies = iter(await call_many(self._connection, [one for one in packed if not isinstance(one, Exception)]))

@@ -7,18 +7,16 @@ commit, then RocksDB with the changelog's offset in the same write.
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
-import rocksdict
-from faust.stores.rocksdb import Store
 from faust.tables.table import Table
-from faust.types import EventT
 
 from streams.columns import F64
 from streams.errors import RetryError, StateError
 from streams.kafka.outlet import Outlet, Record
+from tables.local_store import LocalStore
 
 HEADER: Final = struct.Struct("<Qqq")
 ROCKSDB_OPTIONS: Final = {
@@ -62,7 +60,12 @@ def decode_row(value: bytes, *, symbol: str, layout: int, width: int) -> Row:
     return Row(layout, offset, ts_ns, np.frombuffer(value, "<f8", offset=HEADER.size).astype(np.float64))
 
 
-def _source_offset(key: bytes | None, value: bytes) -> int:
+def source_offset(key: bytes | None, value: bytes) -> int:
+    """Source offset of the last tick applied to a row.
+
+    Raises:
+        StateError: it is no row.
+    """
     if len(value) < HEADER.size:
         raise StateError(
             f"state of {key!r}: {len(value)} bytes are no row; something else writes to the changelog, or the local "
@@ -72,47 +75,46 @@ def _source_offset(key: bytes | None, value: bytes) -> int:
 
 
 class IndicatorStateTable(Table[bytes, bytes]):
-    """The Faust table; `partition_rows` reads and writes one partition of it."""
+    """The Faust table; `partition_rows` reads and writes one partition of it, tables/recovery.py recovers it."""
 
-    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
-        """Recover rows, ignoring one that is older than what the store has.
+    def _new_store(self) -> LocalStore:
+        return LocalStore(
+            self.app.conf.store,
+            self.app,
+            self,
+            table_name=self.name,
+            key_type=self.key_type,
+            key_serializer=self.key_serializer,
+            value_type=self.value_type,
+            value_serializer=self.value_serializer,
+            options=self.options,
+        )
 
-        A worker that was stopped, lost its partitions and goes on writes stale rows behind its successor's.
-        """
-        store = cast(Store, self.data)
-        newest: dict[tuple[int, bytes | None], int] = {}
-        kept = []
-        for event in batch:
-            message = event.message
-            key = (message.partition, message.key)
-            if key not in newest:
-                stored = store._db_for_partition(message.partition).get(message.key)
-                newest[key] = -1 if stored is None else _source_offset(message.key, stored)
-            if message.value is None or (offset := _source_offset(message.key, message.value)) >= newest[key]:
-                kept.append(event)
-                newest[key] = -1 if message.value is None else offset
-        super().apply_changelog_batch(kept)
-        for event in batch:
-            tp, offset = event.message.tp, event.message.offset
-            if offset > (store.persisted_offset(tp) or -1):
-                store.set_persisted_offset(tp, offset)
+    @property
+    def local(self) -> LocalStore:
+        """The local store."""
+        return cast(LocalStore, self.data)
 
     def partition_rows(self, partition: int, producer: Callable[[], Any]) -> "PartitionRows":
         """The rows of one partition, for one lane."""
-        return PartitionRows(cast(Store, self.data), self.changelog_topic.get_topic_name(), partition, producer)
+        return PartitionRows(self.local, self.changelog_topic.get_topic_name(), partition, producer)
 
 
 class PartitionRows:
     """Rows of one partition of the table."""
 
-    def __init__(self, store: Store, changelog: str, partition: int, producer: Callable[[], Any]) -> None:
+    def __init__(self, store: LocalStore, changelog: str, partition: int, producer: Callable[[], Any]) -> None:
         self._store = store
         self._partition = partition
         self._changelog = Outlet(producer, changelog, partition)
 
     def get(self, symbol: str) -> bytes | None:
         """Saved row of a symbol."""
-        return cast("bytes | None", self._store._db_for_partition(self._partition).get(symbol.encode()))
+        return self._store.get_row(self._partition, symbol.encode())
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """Every saved row of the partition."""
+        return ((key.decode(), value) for key, value in self._store.rows_of(self._partition))
 
     def write(self, rows: dict[str, bytes]) -> "RowWrite":
         """One checkpoint's rows, to be written in two steps."""
@@ -132,11 +134,9 @@ class PartitionRows:
 
     def to_store(self, rows: dict[str, bytes], changelog_offset: int) -> None:
         """Write rows and the changelog offset they are at, in one atomic batch."""
-        batch = rocksdict.WriteBatch(raw_mode=True)
-        for symbol, value in rows.items():
-            batch.put(symbol.encode(), value)
-        batch.put(self._store.offset_key, str(changelog_offset).encode())
-        self._store._db_for_partition(self._partition).write(batch)
+        self._store.write_rows(
+            self._partition, {symbol.encode(): value for symbol, value in rows.items()}, changelog_offset
+        )
 
     async def close(self) -> None:
         """Send nothing more."""

@@ -33,7 +33,7 @@ def running_services(env: Mapping[str, str], folder: Path) -> Iterator[Endpoints
     with ExitStack() as cleanup:
         if len(urls) < len(GIVEN) and docker_answers(env):
             urls |= cleanup.enter_context(_containers(set(GIVEN) - set(urls)))
-        cleanup.enter_context(_purged_at_exit(folder))
+        cleanup.enter_context(purged_at_exit(folder))
         others = {name: value for name, value in env.items() if name not in GIVEN}
         # Away from the usual ports, and below those the kernel hands to outgoing connections: a client that tries a
         # stopped server there could be given the server's port as its own.
@@ -42,7 +42,7 @@ def running_services(env: Mapping[str, str], folder: Path) -> Iterator[Endpoints
 
 
 @contextmanager
-def _purged_at_exit(folder: Path) -> Iterator[None]:
+def purged_at_exit(folder: Path) -> Iterator[None]:
     """Run `GUARD` over `folder`; leaving waits until it has stopped and removed everything."""
     guard = subprocess.Popen(
         [sys.executable, "-c", GUARD, str(folder)], stdin=subprocess.PIPE, cwd=CHECKOUT, start_new_session=True

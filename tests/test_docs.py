@@ -82,7 +82,8 @@ def test_metrics_named_exist(name: str) -> None:
     assert named <= {re.sub(SUFFIXES, "", metric) for metric in metrics()}
 
 
-@pytest.mark.parametrize("name", TEXTS)
+# The catalogue is made from the docstrings, which write parameters as letters: `sma_n`.
+@pytest.mark.parametrize("name", [name for name in TEXTS if name != "docs/catalogue.md"])
 def test_indicators_named_exist(name: str) -> None:
     unknown = []
     outputs = set(FeatureSet.load("default").outputs)

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from streams.errors import FatalError, RetryError, TopicError
 from streams.feeds.partitions import SymbolPartitions
 from streams.kafka_url import bootstrap_servers
-from streams.records import MAX_TICK_BYTES, SENT_NS, Tick
+from streams.records import KIND, MAX_TICK_BYTES, SENT_NS, Tick
 
 MAX_IN_FLIGHT: Final = 20_000
 MAX_BATCH_BYTES: Final = 262_144
@@ -71,9 +71,12 @@ class TickProducer:
         max_in_flight: int = MAX_IN_FLIGHT,
         max_batch_bytes: int = MAX_BATCH_BYTES,
         ack_timeout_s: float = ACK_TIMEOUT_S,
+        kind: bytes | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Name the broker (`kafka://host:port;host2:port`) and the topic; nothing is opened before `start`.
+
+        `kind`: of records that are no live ticks (streams.marks), a header of each.
 
         Raises:
             ConfigError: `url` is no Kafka URL.
@@ -84,6 +87,7 @@ class TickProducer:
         self._max_in_flight = max_in_flight
         self._max_batch_bytes = max_batch_bytes
         self._ack_timeout_s = ack_timeout_s
+        self._kind: list[tuple[str, bytes]] = [] if kind is None else [(KIND, kind)]
         self._now_ns = now_ns
         self._kafka: Any = None
         self._partitions = SymbolPartitions(1)
@@ -170,7 +174,7 @@ class TickProducer:
 
     def _take(self, ticks: Sequence[Tick]) -> None:
         now_ns = self._now_ns()
-        headers = [(SENT_NS, b"%d" % now_ns)]
+        headers = [(SENT_NS, b"%d" % now_ns), *self._kind]
         for tick in ticks:
             value = encode_tick(tick)
             if len(value) > MAX_TICK_BYTES:

@@ -37,26 +37,26 @@ RING: Final = 6
 
 
 @compiled
-def step(state: Any, out: Any, trades: int, price: float, previous: float, period: int, width: float) -> None:
+def step(state: Any, out: Any, count: int, close: float, previous: float, period: int, width: float) -> None:
     """Take one trade."""
-    slot = (trades - 1) % period
+    slot = (count - 1) % period
     anchor = state[ANCHOR]
     if slot == 0:
-        anchor = price
-        state[ANCHOR] = price
+        anchor = close
+        state[ANCHOR] = close
         state[SUM:RUN] = 0.0
-        if trades > 1:
+        if count > 1:
             for other in range(RING + 1, RING + period):
-                _take(state, state[other] - price)
+                _take(state, state[other] - close)
     else:
-        if trades > period:
+        if count > period:
             old = state[RING + slot] - anchor
             add(state, SUM, -old)
             add(state, SQUARES, -(old * old))
-        _take(state, price - anchor)
-    state[RING + slot] = price
-    state[RUN] = state[RUN] + 1.0 if price == previous else 1.0
-    if trades < period:
+        _take(state, close - anchor)
+    state[RING + slot] = close
+    state[RUN] = state[RUN] + 1.0 if close == previous else 1.0
+    if count < period:
         return
 
     # The sums of a flat window may keep a last residue of what left it; the run says exactly that it is flat.
@@ -69,7 +69,7 @@ def step(state: Any, out: Any, trades: int, price: float, previous: float, perio
     out[0] = middle + half
     out[1] = middle
     out[2] = middle - half
-    out[3] = 0.5 + ((price - anchor) - shift) / (2.0 * half) if half > 0.0 else nan
+    out[3] = 0.5 + ((close - anchor) - shift) / (2.0 * half) if half > 0.0 else nan
     out[4] = 2.0 * half / middle
 
 
@@ -85,8 +85,9 @@ BBANDS: Final = Family(
     outputs=("bb_upper", "bb_middle", "bb_lower", "bb_percent_b", "bb_bandwidth"),
     parameters=(Parameter("period", 20, 2, 10_000), Parameter("width", 2.0, 0.01, 100.0)),
     short=True,
-    inputs=("trades", "price", "previous"),
+    inputs=("count", "close", "previous"),
     state_size=lambda period, _width: RING + period,
     warmup=lambda period, _width: (period,) * 5,
     step=step,
+    group="volatility",
 )

@@ -16,9 +16,9 @@ from streams.indicators.smoothing import smooth
 
 
 @compiled
-def step(state: Any, out: Any, trades: int, price: float, period: int) -> None:
+def step(state: Any, out: Any, count: int, close: float, period: int) -> None:
     """Take one trade."""
-    state[0] = smooth(state[0], trades, price, period, 2.0 / (period + 1))
+    state[0] = smooth(state[0], count, close, period, 2.0 / (period + 1))
     out[0] = state[0]
 
 
@@ -27,8 +27,9 @@ EMA: Final = Family(
     outputs=("ema",),
     parameters=(Parameter("period", 12, 2, 10_000),),
     short=False,
-    inputs=("trades", "price"),
+    inputs=("count", "close"),
     state_size=lambda _period: 1,
     warmup=lambda period: (period,),
     step=step,
+    group="trend",
 )

@@ -27,15 +27,15 @@ SIGNAL: Final = 2
 
 
 @compiled
-def step(state: Any, out: Any, trades: int, price: float, fast: int, slow: int, signal: int) -> None:
+def step(state: Any, out: Any, count: int, close: float, fast: int, slow: int, signal: int) -> None:
     """Take one trade."""
     skipped = slow - fast
-    if trades > skipped:
-        state[FAST] = smooth(state[FAST], trades - skipped, price, fast, 2.0 / (fast + 1))
-    state[SLOW] = smooth(state[SLOW], trades, price, slow, 2.0 / (slow + 1))
-    if trades >= slow:
+    if count > skipped:
+        state[FAST] = smooth(state[FAST], count - skipped, close, fast, 2.0 / (fast + 1))
+    state[SLOW] = smooth(state[SLOW], count, close, slow, 2.0 / (slow + 1))
+    if count >= slow:
         line = state[FAST] - state[SLOW]
-        state[SIGNAL] = smooth(state[SIGNAL], trades - slow + 1, line, signal, 2.0 / (signal + 1))
+        state[SIGNAL] = smooth(state[SIGNAL], count - slow + 1, line, signal, 2.0 / (signal + 1))
         out[0] = line
         out[1] = state[SIGNAL]
         out[2] = line - state[SIGNAL]
@@ -56,9 +56,10 @@ MACD: Final = Family(
         Parameter("signal", 9, 1, 10_000),
     ),
     short=True,
-    inputs=("trades", "price"),
+    inputs=("count", "close"),
     state_size=lambda _fast, _slow, _signal: 3,
     warmup=lambda _fast, slow, signal: (slow + signal - 1,) * 3,
     step=step,
+    group="momentum",
     check=_check,
 )

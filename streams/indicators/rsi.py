@@ -23,15 +23,15 @@ FLAT: Final = 1e-14
 
 
 @compiled
-def step(state: Any, out: Any, trades: int, price: float, previous: float, period: int) -> None:
+def step(state: Any, out: Any, count: int, close: float, previous: float, period: int) -> None:
     """Take one trade."""
-    if trades == 1:
+    if count == 1:
         return
-    change = price - previous
-    state[RISES] = smooth(state[RISES], trades - 1, max(change, 0.0), period, 1.0 / period)
-    state[FALLS] = smooth(state[FALLS], trades - 1, max(-change, 0.0), period, 1.0 / period)
+    change = close - previous
+    state[RISES] = smooth(state[RISES], count - 1, max(change, 0.0), period, 1.0 / period)
+    state[FALLS] = smooth(state[FALLS], count - 1, max(-change, 0.0), period, 1.0 / period)
     moves = state[RISES] + state[FALLS]
-    if moves < FLAT * min(price, 1.0):
+    if moves < FLAT * min(close, 1.0):
         out[0] = 50.0
     else:
         out[0] = 100.0 * (state[RISES] / moves)
@@ -42,8 +42,9 @@ RSI: Final = Family(
     outputs=("rsi",),
     parameters=(Parameter("period", 14, 2, 10_000),),
     short=False,
-    inputs=("trades", "price", "previous"),
+    inputs=("count", "close", "previous"),
     state_size=lambda _period: 2,
     warmup=lambda period: (period + 1,),
     step=step,
+    group="momentum",
 )

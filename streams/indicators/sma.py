@@ -22,23 +22,23 @@ RING: Final = 3
 
 
 @compiled
-def step(state: Any, out: Any, trades: int, price: float, period: int) -> None:
+def step(state: Any, out: Any, count: int, close: float, period: int) -> None:
     """Take one trade."""
-    slot = (trades - 1) % period
+    slot = (count - 1) % period
     anchor = state[ANCHOR]
     if slot == 0:
-        anchor = price
-        state[ANCHOR] = price
+        anchor = close
+        state[ANCHOR] = close
         state[SUM] = 0.0
         state[SUM + 1] = 0.0
-        if trades > 1:
+        if count > 1:
             for other in range(RING + 1, RING + period):
-                add(state, SUM, state[other] - price)
+                add(state, SUM, state[other] - close)
     else:
-        if trades > period:
+        if count > period:
             add(state, SUM, anchor - state[RING + slot])
-        add(state, SUM, price - anchor)
-    state[RING + slot] = price
+        add(state, SUM, close - anchor)
+    state[RING + slot] = close
     out[0] = anchor + (state[SUM] + state[SUM + 1]) / period
 
 
@@ -47,8 +47,9 @@ SMA: Final = Family(
     outputs=("sma",),
     parameters=(Parameter("period", 20, 2, 10_000),),
     short=False,
-    inputs=("trades", "price"),
+    inputs=("count", "close"),
     state_size=lambda period: RING + period,
     warmup=lambda period: (period,),
     step=step,
+    group="trend",
 )

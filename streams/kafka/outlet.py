@@ -19,6 +19,10 @@ class Record(NamedTuple):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
+class _TakenBackError(Exception):
+    """What becomes of a batch that was never sent."""
+
+
 class Outlet:
     """Hands records to the producer in the order of `put` and knows which of them the broker has acknowledged.
 
@@ -94,6 +98,7 @@ class Outlet:
         Raises:
             RetryError: a produce failed, or the outlet was closed; what was sent last is unknown.
             FatalError: a batch was refused before this one; the producer cannot write to this partition any more.
+            Exception: what was raised where nothing of Kafka's was at fault.
         """
         while self.acknowledged < ticket:
             if isinstance(self.failed, OutOfOrderSequenceNumber):
@@ -102,18 +107,29 @@ class Outlet:
                     f"{self._tp.topic}[{self._tp.partition}]: a batch was refused before, and this producer cannot go "
                     "on after that: start the worker again"
                 )
+            if isinstance(self.failed, KafkaError | asyncio.CancelledError):
+                raise RetryError(
+                    f"{self._tp.topic}[{self._tp.partition}]: produce failed: {self.failed!r}"
+                ) from self.failed
             if self.failed is not None:
-                raise RetryError(f"{self._tp.topic}[{self._tp.partition}]: produce failed: {self.failed!r}")
+                raise self.failed
             if self._closed:
                 raise RetryError(f"{self._tp.topic}[{self._tp.partition}]: the outlet is closed")
             self._progress.clear()
             await self._progress.wait()
 
-    async def close(self) -> None:
-        """Send nothing more and wait until the fate of everything already handed to the producer is known."""
+    def abandon(self) -> None:
+        """Hand nothing more to the broker: take back what waits for its turn, so that only what is on the wire, or was
+        and has no answer yet, may still be written."""
         self._closed = True
         self._waiting.clear()
+        self._take_back(_TakenBackError())
         self._progress.set()
+
+    async def close(self) -> None:
+        """Send nothing more and wait until the fate of everything already handed to the broker is known: no later
+        outlet of this partition may read what exists before that."""
+        self.abandon()
         if self._refill is not None:
             self._refill.cancel()
             await asyncio.wait([self._refill])
@@ -152,13 +168,17 @@ class Outlet:
             if sent.cancelled():
                 self._fail(asyncio.CancelledError())
             elif (error := sent.exception()) is not None:
-                self._fail(error)
+                if not isinstance(error, _TakenBackError):
+                    self._fail(error)
             elif self.failed is None:
                 self.acknowledged += len(notes)
                 offset = sent.result().offset
                 if offset >= 0:  # -1: the broker knew these records already and does not say where they are
                     self._ends.append((before + len(notes), offset + len(notes)))
-                self._on_acknowledged(notes)
+                try:
+                    self._on_acknowledged(notes)
+                except Exception as raised:  # noqa: BLE001 - raised again by `wait_acknowledged`
+                    self._fail(raised)
                 self._progress.set()
 
         self._sent.add(batch.future)
@@ -176,7 +196,7 @@ class Outlet:
                 while self._waiting and self._append(*self._waiting[0]):
                     if self._waiting:  # not after a failure, which drops them
                         self._waiting.popleft()
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001 - raised again by `wait_acknowledged`
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
@@ -184,8 +204,20 @@ class Outlet:
             self.failed = error
             self._waiting.clear()
             # What waits for its turn must not follow what failed.
-            for batch in self._accumulator._batches.pop(self._tp, ()):
-                batch.failure(error)
+            self._take_back(error)
             if not self._closed:
                 self._on_failed()
         self._progress.set()
+
+    def _take_back(self, error: BaseException) -> None:
+        """Take our batches out of the queue that have not left it. One that left and came back for another attempt has
+        its sequence number and may have been written: it must be sent until the broker says so."""
+        if self._accumulator is None:
+            return
+        batches = self._accumulator._batches
+        for batch in [b for b in batches.get(self._tp, ()) if b.retry_count == 0 and b.future in self._sent]:
+            batches[self._tp].remove(batch)
+            batch.failure(error)
+            batch._drain_waiter.exception()  # seen, or asyncio complains that nobody waited for its turn
+        if self._tp in batches and not batches[self._tp]:
+            del batches[self._tp]

@@ -6,29 +6,39 @@ source offset: a worker that lost its partition without knowing may have written
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
-import msgspec
-from aiokafka import AIOKafkaConsumer
+from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
 
-from streams.errors import StateError
+from streams.errors import RetryError, StateError
 from streams.headers import header
-from streams.records import SOURCE
+from streams.kafka.rejection import POISON, REASON
+from streams.records import PART, SOURCE
 
 WINDOW = 5_000
 """Records read back where no checkpoint says where the tail begins."""
-READ_TIMEOUT_MS = 1_000
+READ_TIMEOUT_S = 15.0
+"""Deadline of one look at a partition, which may have no leader: its lane tries again, the others go on."""
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
-    """Metadata of a committed source offset."""
+class Log(Protocol):
+    """What is asked of the brokers (streams.kafka.log_reader.LogReader)."""
 
-    ends: dict[str, int]
-    """Output stream -> offset behind the last record that the commit covers."""
-    seen: int = -1
-    """Highest `src` of the input that was acted on: a record not above it is a copy."""
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    async def bounds(self, tp: TopicPartition) -> tuple[int, int]:
+        """Offset of the first record that the log holds, and the one behind its last."""
+
+    async def fetch(self, tp: TopicPartition, offset: int) -> tuple[list[ConsumerRecord], int]:
+        """Some records from `offset` on, and where to go on."""
 
 
 @dataclass(slots=True)
@@ -37,90 +47,115 @@ class Tail:
 
     existing: set[int] = field(default_factory=set)
     """Source offsets whose output exists."""
+    parts: set[tuple[int, str]] = field(default_factory=set)
+    """Where one source has several outputs: its offset and what tells them apart, of those that exist."""
     floor: int = 0
     """Every output of a source offset below this exists (set where only a window was read)."""
     last: int = -1
     """Highest source offset read, -1 in an empty partition: that of the newest record, unless a zombie wrote it."""
     end: int = 0
     """Offset at which the partition ended when this was read."""
+    poisoned: set[int] = field(default_factory=set)
+    """Source offsets that were rejected as poison: they must not be processed again, with whatever success."""
 
-    def has(self, source: int) -> bool:
-        """Whether the output of `source` is there already."""
-        return source < self.floor or source in self.existing
+    def has(self, source: int, part: str | None = None) -> bool:
+        """Whether the output of `source` is there already, or this one of several."""
+        if source < self.floor:
+            return True
+        return source in self.existing if part is None else (source, part) in self.parts
 
 
 class TailReader:
-    """Reads tails with one groupless consumer, one partition at a time."""
+    """Reads tails, any number of them at once."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
-        self._lock = asyncio.Lock()
+    def __init__(self, log: Log) -> None:
+        self._log = log
 
     async def start(self) -> None:
         """Connect."""
-        await self._consumer.start()
+        await self._log.start()
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        await self._log.stop()
 
     async def end(self, topic: str, partition: int) -> int:
-        """Offset behind the partition's last record."""
-        tp = TopicPartition(topic, partition)
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets([tp])
-        return ends[tp]
+        """Offset behind the partition's last record.
+
+        Raises:
+            RetryError: nobody answered in time.
+        """
+        async with _deadline(topic, partition):
+            return (await self._log.bounds(TopicPartition(topic, partition)))[1]
 
     async def read(self, topic: str, partition: int, committed: int, since: int | None) -> Tail:
         """Tail of one output partition from offset `since`, or of its last `WINDOW` records without one.
 
         Raises:
             StateError: the partition ends before `since`: the topic was made anew.
+            RetryError: nobody answered in time.
         """
-        async with self._lock:
+        async with _deadline(topic, partition):
             tp = TopicPartition(topic, partition)
-            end = await self.end(topic, partition)
-            begin = (await self._consumer.beginning_offsets([tp]))[tp]
+            begin, end = await self._log.bounds(tp)
             if since is not None and since > end:
                 raise StateError(
                     f"{topic}[{partition}] ends at {end}, but the last checkpoint left it at {since}: the topic was "
-                    "made anew; start with a new HAYATE_APP_ID and an empty HAYATE_DATA_DIR, or restore the topic"
+                    "made anew; restore it, or start anew with `faust -A app state reset`"
                 )
             start = max(begin, end - WINDOW if since is None else since)
             tail = Tail(end=end)
             # One record before `start` says what `prev` of the next one is.
-            sources = await self._sources(tp, max(begin, start - 1), end)
+            sources = []
+            for record in await self._records(tp, max(begin, start - 1), end):
+                source = _source(record)
+                sources.append(source)
+                if source >= committed:
+                    if header(record.headers, REASON) == POISON:
+                        tail.poisoned.add(source)
+                    if (part := header(record.headers, PART)) is not None:
+                        tail.parts.add((source, part.decode()))
             tail.existing = {source for source in sources if source >= committed}
             tail.last = max(sources, default=-1)
             if since is None and start > begin:
-                tail.floor = min(sources, default=0)
+                # Of the first source in the window some outputs may stand before it; they exist, as the window's do.
+                tail.floor = min(sources, default=0) + (len(set(sources)) > 1)
             return tail
 
     async def first_offset(self, topic: str, partition: int, offset: int) -> int | None:
-        """Offset of the first record at or behind `offset` that the log holds now; None where there is none yet."""
-        async with self._lock:
+        """Offset of the first record at or behind `offset` that the log holds now; None where there is none yet.
+
+        Raises:
+            RetryError: nobody answered in time.
+        """
+        async with _deadline(topic, partition):
             tp = TopicPartition(topic, partition)
-            begin = (await self._consumer.beginning_offsets([tp]))[tp]
-            end = await self.end(topic, partition)
-            self._consumer.assign([tp])
-            self._consumer.seek(tp, max(begin, offset))
-            while await self._consumer.position(tp) < end:
-                for records in (await self._consumer.getmany(tp, timeout_ms=READ_TIMEOUT_MS, max_records=1)).values():
+            begin, end = await self._log.bounds(tp)
+            offset = max(begin, offset)
+            while offset < end:
+                records, offset = await self._log.fetch(tp, offset)
+                if records:
                     return int(records[0].offset)
             return None
 
-    async def _sources(self, tp: TopicPartition, start: int, end: int) -> list[int]:
-        sources: list[int] = []
-        if start >= end:
-            return sources
-        self._consumer.assign([tp])
-        self._consumer.seek(tp, start)
-        while await self._consumer.position(tp) < end:
-            for records in (await self._consumer.getmany(tp, timeout_ms=READ_TIMEOUT_MS)).values():
-                sources.extend(_source(record) for record in records if record.offset < end)
-        return sources
+    async def _records(self, tp: TopicPartition, start: int, end: int) -> list[ConsumerRecord]:
+        found: list[ConsumerRecord] = []
+        while start < end:
+            records, start = await self._log.fetch(tp, start)
+            found.extend(record for record in records if record.offset < end)
+        return found
 
 
-def _source(record: Any) -> int:
+@asynccontextmanager
+async def _deadline(topic: str, partition: int) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            yield
+    except TimeoutError as error:
+        raise RetryError(f"{topic}[{partition}]: its leader did not answer within {READ_TIMEOUT_S:g} s") from error
+
+
+def _source(record: ConsumerRecord) -> int:
     found = header(record.headers, SOURCE)
     if found is None or not found.isdigit():
         raise StateError(

@@ -1,5 +1,8 @@
 """The topics: what exists, how it is created, and what a worker refuses to start on."""
 
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -7,15 +10,20 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.errors import TopicError
-from streams.settings import Settings
+from streams.settings import INPUT, Settings
 
-TICKS = "ticks"
+TICKS = INPUT
 REJECTED = "ticks-rejected"
 FEATURES = "features"
+FEATURES_REJECTED = "features-rejected"
 SIGNALS = "signals"
+BARS = "bars"
 STATE_TABLE = "indicator-state"
 
 HOUR_MS = 3_600_000
+ID_DIGITS = 16
+"""Of the 32 of a topic id: enough, and short in every commit."""
+LISTED_S = 10.0
 REJECTED_MAX_BYTES = 2 * 1024 * 1024
 PROMISES = frozenset({"message.timestamp.type", "cleanup.policy"})
 """Configs without which a topic must not be used."""
@@ -33,7 +41,21 @@ class TopicSpec:
 
 def changelog_name(settings: Settings) -> str:
     """Topic behind the indicator state table, as Faust names it."""
-    return f"{settings.app_id}-{settings.topic_prefix}{STATE_TABLE}-changelog"
+    return f"{settings.group}-{settings.topic_prefix}{STATE_TABLE}-changelog"
+
+
+def identities(settings: Settings, ids: Mapping[str, str]) -> dict[str, str]:
+    """Input topic -> what its checkpoints rest on, from Kafka's ids of all topics: the topic itself and, for ticks,
+    the changelog with the rows. One made anew under its old name gives another. Empty where the broker has no ids."""
+    rests_on = {
+        settings.topic(TICKS): (settings.topic(TICKS), changelog_name(settings)),
+        settings.topic(FEATURES): (settings.topic(FEATURES),),
+    }
+    return {
+        topic: "+".join(ids[name][:ID_DIGITS] for name in names)
+        for topic, names in rests_on.items()
+        if all(name in ids for name in names)
+    }
 
 
 def specs(settings: Settings) -> list[TopicSpec]:
@@ -52,9 +74,18 @@ def specs(settings: Settings) -> list[TopicSpec]:
         # A rejected record holds the original bytes, however large they were.
         spec(settings.topic(REJECTED), retention_ms=ticks_ms, max_message_bytes=REJECTED_MAX_BYTES),
         spec(settings.topic(FEATURES), retention_ms=outputs_ms),
+        spec(settings.topic(FEATURES_REJECTED), retention_ms=outputs_ms, max_message_bytes=REJECTED_MAX_BYTES),
         spec(settings.topic(SIGNALS), retention_ms=outputs_ms),
+        spec(settings.topic(BARS), retention_ms=outputs_ms),
         # Compact only: Faust's recovery hangs for ever on a changelog that is also trimmed by time.
-        spec(changelog_name(settings), cleanup_policy="compact", max_message_bytes=1_048_576),
+        # Recovery reads it all: segments small enough to be compacted soon, and compacted well.
+        spec(
+            changelog_name(settings),
+            cleanup_policy="compact",
+            max_message_bytes=1_048_576,
+            segment_bytes=67_108_864,
+            min_cleanable_dirty_ratio=0.2,
+        ),
     ]
 
 
@@ -75,7 +106,17 @@ async def ensure(admin: AIOKafkaAdminClient, wanted: list[TopicSpec]) -> list[st
                 raise TopicError(
                     f"topic {name}: Kafka refuses to create it: {error.__name__} {' '.join(map(str, message))}"
                 )
+        await _until_listed(admin, {s.name for s in missing})
     return [s.name for s in missing]
+
+
+async def _until_listed(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """Wait, for a bounded time, until the broker shows what it made: it answers before it knows of it itself, and a
+    worker that starts at once would miss the topics."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LISTED_S):
+            while not names <= set(await admin.list_topics()):  # noqa: ASYNC110 - Kafka sends no word of it
+                await asyncio.sleep(0.05)
 
 
 async def check(admin: AIOKafkaAdminClient, wanted: list[TopicSpec]) -> list[TopicSpec]:

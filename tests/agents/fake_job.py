@@ -1,6 +1,6 @@
 """A job whose state shows every mistake: what comes out depends on every record before it, in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +8,9 @@ from aiokafka import ConsumerRecord
 
 from agents.job import Rows
 from agents.lane import Lane
+from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.outlet import Outlet, Record
-from streams.kafka.tail import Checkpoint
+from streams.kafka.rejection import POISON, REASON
 from tests.agents.fake_kafka import FakeKafka, Value
 
 TICKS, FEATURES, REJECTED, CHANGELOG = "ticks", "features", "rejected", "changelog"
@@ -80,8 +81,11 @@ class FoldJob:
         self.changelog = Outlet(producer, CHANGELOG, partition)
         self.opened: Checkpoint | None = None
         self.notes: list[Any] = []
-        self.explode_at: int | None = None
-        """Offset in whose middle `process` raises: folded, not emitted."""
+        self.explode: dict[int, Exception] = {}
+        """Offset -> what `process` raises in its middle: folded, not emitted."""
+        self.singly: list[int] = []
+        """Offsets of records that came alone."""
+        self.stored_calls = 0
         self._rows: dict[str, tuple[int, int]] = {}
         self._dirty: set[str] = set()
         self._seen = -1
@@ -94,6 +98,8 @@ class FoldJob:
 
     def process(self, lane: Lane, records: Sequence[ConsumerRecord]) -> None:
         """Fold and emit."""
+        if len(records) == 1:
+            self.singly.append(records[0].offset)
         for record in records:
             key, number = record.key.decode(), int(record.value)
             self._seen = record.offset
@@ -106,9 +112,15 @@ class FoldJob:
             total = step(total, number)
             self._rows[key] = (record.offset, total)
             self._dirty.add(key)
-            if record.offset == self.explode_at:
-                raise ZeroDivisionError(f"at {record.offset}")
+            if record.offset in self.explode:
+                raise self.explode[record.offset]
             lane.emit(FEATURES, record.offset, Record(record.key, b"%d" % total), record.offset)
+
+    def reject(self, lane: Lane, record: ConsumerRecord, detail: str) -> None:
+        """As poison."""
+        self._seen = record.offset
+        headers = [(REASON, POISON), ("detail", detail.encode())]
+        lane.emit(REJECTED, record.offset, Record(record.key, record.value, headers), "poison")
 
     def seen(self) -> int:
         """Offset of the newest record."""
@@ -123,6 +135,10 @@ class FoldJob:
         self._dirty.clear()
         return FoldRows(self, rows) if rows else None
 
+    def stored(self) -> None:
+        """Count."""
+        self.stored_calls += 1
+
     def acknowledged(self, stream: str, notes: Sequence[Any]) -> None:
         """Remember."""
         assert stream in self.streams
@@ -133,13 +149,16 @@ class FoldJob:
         await self.changelog.close()
 
 
-def reference(ticks: Sequence[ConsumerRecord]) -> dict[str, list[tuple[int, bytes, bytes]]]:
-    """Topic -> source offset, key and value of each record that one run over the whole log must write, in order."""
+def reference(
+    ticks: Sequence[ConsumerRecord], poison: Collection[int] = ()
+) -> dict[str, list[tuple[int, bytes, bytes]]]:
+    """Topic -> source offset, key and value of each record that one run over the whole log must write, in order, where
+    the offsets in `poison` cannot be processed."""
     totals: dict[bytes, int] = {}
     expected: dict[str, list[tuple[int, bytes, bytes]]] = {FEATURES: [], REJECTED: []}
     for record in ticks:
         number = int(record.value)
-        if number < 0:
+        if number < 0 or record.offset in poison:
             expected[REJECTED].append((record.offset, record.key, record.value))
         else:
             totals[record.key] = step(totals.get(record.key, 0), number)

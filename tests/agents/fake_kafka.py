@@ -138,12 +138,13 @@ def _values(batch: Any) -> list[Value]:
     return [(record.key, record.value, record.headers) for record in records]
 
 
-class FakeReader:
-    """The groupless consumer that tails are read with."""
+class FakeLog:
+    """What tails are read from (streams.kafka.tail.Log)."""
 
     def __init__(self, kafka: FakeKafka) -> None:
         self._kafka = kafka
-        self._position: dict[TopicPartition, int] = {}
+        self.leaderless: set[str] = set()
+        """Topics about which nobody answers."""
 
     async def start(self) -> None:
         """Nothing to connect."""
@@ -151,39 +152,22 @@ class FakeReader:
     async def stop(self) -> None:
         """Nothing to close."""
 
-    async def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Offset behind the last record."""
+    async def bounds(self, tp: TopicPartition) -> tuple[int, int]:
+        """Offset of the first record that is left, and the one behind the last."""
+        await self._answer(tp)
+        return self._kafka.begin[tp], len(self._kafka.logs[tp])
+
+    async def fetch(self, tp: TopicPartition, offset: int) -> tuple[list[ConsumerRecord], int]:
+        """Some records, and where to go on."""
+        await self._answer(tp)
+        start = max(offset, self._kafka.begin[tp])
+        records = self._kafka.logs[tp][start : start + 500]
+        return records, start + len(records)
+
+    async def _answer(self, tp: TopicPartition) -> None:
         await asyncio.sleep(0)
-        return {tp: len(self._kafka.logs[tp]) for tp in tps}
-
-    async def beginning_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Offset of the first record that is left."""
-        await asyncio.sleep(0)
-        return {tp: self._kafka.begin[tp] for tp in tps}
-
-    def assign(self, tps: Sequence[TopicPartition]) -> None:
-        """Read these."""
-        self._position = dict.fromkeys(tps, 0)
-
-    def seek(self, tp: TopicPartition, offset: int) -> None:
-        """Read from there."""
-        self._position[tp] = offset
-
-    async def position(self, tp: TopicPartition) -> int:
-        """Offset of the next record."""
-        await asyncio.sleep(0)
-        return self._position[tp]
-
-    async def getmany(
-        self, tp: TopicPartition, *, timeout_ms: int, max_records: int | None = None
-    ) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """Some records."""
-        assert timeout_ms > 0
-        await asyncio.sleep(0)
-        start = max(self._position[tp], self._kafka.begin[tp])
-        records = self._kafka.logs[tp][start:][: max_records or 500]
-        self._position[tp] = start + len(records)
-        return {tp: records} if records else {}
+        if tp.topic in self.leaderless:
+            await asyncio.Event().wait()
 
 
 class FakeBroker:
@@ -227,6 +211,11 @@ class FakeBroker:
         assert timeout_s > 0
         await self._answer()
         return self.kafka.committed.get(tp)
+
+    async def confirm(self) -> bool:
+        """As HayateApp.confirmed."""
+        await self._answer()
+        return self.generation == self.kafka.generation
 
     def poll(self, tp: TP, count: int) -> Batch | None:
         """The next records of a partition; None where there are none."""

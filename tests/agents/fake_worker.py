@@ -1,19 +1,21 @@
 """A worker process around real lanes: what Faust does with polls and rebalances, on the Kafka in memory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from copy import deepcopy
 
 from faust.types import TP
 
+from agents.heartbeat import Heartbeat
 from agents.lanes import Lanes
 from streams.kafka.batching import Batch
 from streams.kafka.tail import TailReader
 from tests.agents.fake_job import FEATURES, REJECTED, TICKS, FoldJob, LocalStore, reference, tick
-from tests.agents.fake_kafka import FakeBroker, FakeKafka, FakeProducer, FakeReader
+from tests.agents.fake_kafka import FakeBroker, FakeKafka, FakeLog, FakeProducer
 from tests.agents.virtual_time import run
 
 INPUT = TP(TICKS, 0)
+SESSION_S = 10.0
 NUMBERS = (5, -1, 3, 8, -2, 13, 1, 1, 2, 4)
 
 
@@ -29,12 +31,27 @@ class FakeWorker:
         self.jobs: list[FoldJob] = []
         self.fatal: list[BaseException] = []
         self.restarts = 0
-        tails = TailReader(FakeReader(kafka))
+        self.explode: dict[int, Exception] = {}
+        """Offset -> what every job raises at it."""
+        self.prepare_job: Callable[[FoldJob], object] = lambda _: None
+        """What else is done to every new job."""
+        self.log = FakeLog(kafka)
+        tails = TailReader(self.log)
+        self.skipped_s = 0.0
+        """How long the process stood still so far, which its event loop's clock does not show."""
+        self.heartbeat = Heartbeat(
+            SESSION_S,
+            self.broker.confirm,
+            on_suspect=lambda: self.lanes.abandon(),  # noqa: PLW0108 - it has no lanes yet
+            on_fatal=self.fatal.append,
+            clock=lambda: asyncio.get_running_loop().time() + self.skipped_s,
+        )
         self.lanes = Lanes(
             self._make_job,
             lambda: self.broker,
             lambda: self.producer,
             lambda: tails,
+            self.heartbeat,
             checkpoint_s=checkpoint_s,
             on_fatal=self.fatal.append,
             on_restart=self._count_restart,
@@ -58,6 +75,7 @@ class FakeWorker:
         self.store.recover(self.kafka)
         self.broker.assigned.add(INPUT)
         self.broker.position[INPUT] = self.kafka.committed.get(INPUT, (0, ""))[0]
+        self.heartbeat.start()
         self.lanes.assign([INPUT])
 
     async def open(self) -> None:
@@ -88,6 +106,7 @@ class FakeWorker:
         """SIGTERM."""
         self._empty_queue()
         await self.lanes.close(checkpoint=True)
+        self.heartbeat.stop()
         self._agent.cancel()
         await asyncio.wait([self._agent])
         await self.producer.stop()
@@ -97,6 +116,7 @@ class FakeWorker:
         disk = deepcopy(self.store)
         self.producer.kill(written)
         self.broker.dead = True
+        self.heartbeat.stop()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
@@ -106,6 +126,8 @@ class FakeWorker:
 
     def _make_job(self) -> FoldJob:
         self.jobs.append(FoldJob(self.store, lambda: self.producer))
+        self.job.explode = self.explode
+        self.prepare_job(self.job)
         return self.job
 
     def _count_restart(self) -> None:
@@ -128,9 +150,9 @@ def outputs(kafka: FakeKafka) -> dict[str, list[tuple[int, bytes, bytes]]]:
     }
 
 
-def check(kafka: FakeKafka) -> None:
+def check(kafka: FakeKafka, poison: Collection[int] = ()) -> None:
     """Everything came out once, in order, equal; and so do the rows that a new worker would begin with."""
-    assert outputs(kafka) == reference(kafka.log(TICKS))
+    assert outputs(kafka) == reference(kafka.log(TICKS), poison)
     recovered = LocalStore()
     recovered.recover(kafka)
     totals = {key: value for _, key, value in outputs(kafka)[FEATURES]}

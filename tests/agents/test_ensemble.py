@@ -16,11 +16,11 @@ from agents.metrics import Metrics
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_records import FeatureEncoder
 from streams.feature_set import FeatureSet
+from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.outlet import Record
-from streams.kafka.tail import Checkpoint
 from tests.agents.fake_kafka import record
 
-SET = FeatureSet.load("default")
+SET = FeatureSet.load("classics")
 
 
 class FakeLane:
@@ -42,7 +42,7 @@ class Bench:
         self.metrics = Metrics(CollectorRegistry())
         self.lane = FakeLane()
         self.job = EnsembleJob(
-            EnsembleTopics("features", "signals"),
+            EnsembleTopics("features", "signals", "features-rejected"),
             EnsembleSystem(SET.outputs),
             FeatureRecordDecoder(SET.outputs, SET.version),
             self.metrics,
@@ -53,8 +53,12 @@ class Bench:
         """One batch; what came of it."""
         self.lane.emitted.clear()
         self.job.process(self.lane, records)  # type: ignore[arg-type]  # `emit` is all that it uses of the lane
-        assert {stream for stream, *_ in self.lane.emitted} <= {"signals"}
-        return [(source, output) for _, source, output, _ in self.lane.emitted]
+        assert {stream for stream, *_ in self.lane.emitted} <= {"signals", "features-rejected"}
+        return self.of("signals")
+
+    def of(self, stream: str) -> list[tuple[int, Record]]:
+        """What the last batch emitted into one stream."""
+        return [(source, output) for name, source, output, _ in self.lane.emitted if name == stream]
 
     def count(self, name: str, **labels: str) -> float | None:
         """A counter."""
@@ -120,6 +124,27 @@ def test_copies_of_a_zombie_are_dropped(bench: Bench, features: list[ConsumerRec
     assert [source for source, _ in again.process(features[4:6])] == [4, 5]
 
 
+def test_a_poisoned_record_counts_as_acted_on(bench: Bench, features: list[ConsumerRecord]) -> None:
+    """A zombie's copy of it would be no better; what comes after it is acted on."""
+    bench.process(features[:3])
+    bench.lane.emitted.clear()
+    bench.job.reject(bench.lane, features[3], "ZeroDivisionError: x")  # type: ignore[arg-type]  # `emit` is all it uses
+    ((source, output),) = bench.of("features-rejected")
+    assert (source, output.key, output.value) == (3, b"ES", features[3].value)
+    assert dict(output.headers)["reason"] == b"poison"
+    assert dict(output.headers)["topic"] == b"features"
+    assert bench.job.seen() == 6
+    copy = record("features", 0, 4, (features[3].key, features[3].value, features[3].headers))
+    assert bench.process([copy]) == []
+    assert bench.lane.emitted == []
+    assert [at for at, _ in bench.process(features[4:6])] == [4, 5]
+    plain = record("features", 0, 9, (b"ES", b"{}", ()))
+    bench.job.reject(bench.lane, plain, "x")  # type: ignore[arg-type]  # `emit` is all it uses
+    assert bench.job.seen() == 10
+    bench.job.acknowledged("features-rejected", ["poison"])
+    assert bench.count("hayate_features_unreadable", reason="poison") == 1
+
+
 def test_a_record_without_source_is_no_copy(bench: Bench, features: list[ConsumerRecord]) -> None:
     """Another producer than ours: acted on, each time."""
     plain = [record("features", 0, i, (b"ES", features[80].value, ())) for i in range(2)]
@@ -141,6 +166,13 @@ def test_unreadable_records_cost_nobody_else_a_signal(
     mixed.insert(2, record("features", 0, 9, (b"ES", features[80].value, ())))
     with caplog.at_level(logging.WARNING):
         assert [source for source, _ in bench.process(mixed)] == [9]
+    rejected = bench.of("features-rejected")
+    assert [source for source, _ in rejected] == [0, 1, 2, 3]
+    assert [(output.key, output.value) for _, output in rejected] == [(b"ES", value) for value, _ in bad]
+    assert [dict(output.headers)["reason"].decode() for _, output in rejected] == [reason for _, reason in bad]
+    bench.job.acknowledged(
+        "features-rejected", [note for stream, *_, note in bench.lane.emitted if stream != "signals"]
+    )
     assert bench.count("hayate_features_unreadable", reason="bad-json") == 2
     assert bench.count("hayate_features_unreadable", reason="schema-mismatch") == 1
     assert bench.count("hayate_features_unreadable", reason="bad-record") == 1
@@ -158,5 +190,6 @@ async def test_signals_are_counted_when_kafka_has_them(bench: Bench, features: l
     assert counts[2] >= 20
     assert bench.metrics.registry.get_sample_value("hayate_latency_seconds_count", {"to": "signal"}) == 90
     assert bench.job.rows() is None  # type: ignore[func-returns-value]  # the protocol's other jobs have some
+    bench.job.stored()
     await bench.job.settle()
     await bench.job.close()

@@ -1,7 +1,6 @@
 """The features agent's work on real ticks: what is emitted, rejected, stored and kept, and what a replay repeats."""
 
 import json
-from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,120 +9,25 @@ import pytest
 from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 
-from agents.features import FeaturesJob, FeatureTopics
-from agents.metrics import Metrics
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import StateError
 from streams.feature_set import FeatureSet
-from streams.kafka.outlet import Record
-from streams.ticks import TickDecoder
-from tables.feature_store_memory import MemoryFeatureStore
 from tables.indicator_state import Row, decode_row, encode_row
-from tests.agents.fake_kafka import Headers, record
-
-TOPICS = FeatureTopics("ticks", "features", "ticks-rejected")
-SECOND = 1_000_000_000
-START = 1_700_000_000 * SECOND
-
-
-class FakeLane:
-    """Takes what is emitted; `existing` outputs are not written again."""
-
-    def __init__(self) -> None:
-        self.existing: set[tuple[str, int]] = set()
-        self.emitted: list[tuple[str, int, Record, Any]] = []
-
-    def emit(self, stream: str, source: int, output: Record, note: Any = None) -> bool:
-        """As Lane.emit."""
-        if (stream, source) in self.existing:
-            return False
-        self.existing.add((stream, source))
-        self.emitted.append((stream, source, output, note))
-        return True
-
-    def of(self, stream: str) -> list[tuple[int, Record]]:
-        """Source offset and record of each output of a stream."""
-        return [(source, output) for name, source, output, _ in self.emitted if name == stream]
-
-
-class FakeRows:
-    """The partition's rows: those of the table, and what was written."""
-
-    def __init__(self, saved: dict[str, bytes]) -> None:
-        self.saved = saved
-        self.asked: list[str] = []
-        self.closed = False
-
-    def get(self, symbol: str) -> bytes | None:
-        """Saved row of a symbol."""
-        self.asked.append(symbol)
-        return self.saved.get(symbol)
-
-    def write(self, rows: dict[str, bytes]) -> dict[str, bytes]:
-        """What a checkpoint would write."""
-        self.saved.update(rows)
-        return rows
-
-    async def close(self) -> None:
-        """Nothing more."""
-        self.closed = True
-
-
-class Bench:
-    """A job with everything around it."""
-
-    def __init__(self, engine: RealTimeFeatureEngine, saved: dict[str, bytes] | None = None) -> None:
-        self.rows = FakeRows({} if saved is None else saved)
-        self.metrics = Metrics(CollectorRegistry())
-        outputs = engine.feature_set.outputs
-        self.store = MemoryFeatureStore(names=outputs, schema=engine.feature_set.version, clock=lambda: 0.0)
-        self.lane = FakeLane()
-        self.job = FeaturesJob(
-            TOPICS,
-            engine,
-            TickDecoder(1),
-            self,  # type: ignore[arg-type]  # `partition_rows` is all that it uses of the table
-            self.store,
-            self.metrics,
-            lambda: None,
-            lateness_ms=5_000,
-        )
-        self.job.open(0, None)
-
-    def partition_rows(self, partition: int, producer: Callable[[], Any]) -> FakeRows:
-        """As IndicatorStateTable.partition_rows."""
-        assert partition == 0
-        assert producer() is None
-        return self.rows
-
-    def process(self, records: Sequence[ConsumerRecord]) -> None:
-        """One batch."""
-        self.job.process(self.lane, records)  # type: ignore[arg-type]  # `emit` is all that it uses of the lane
-
-    def count(self, name: str, **labels: str) -> float | None:
-        """A counter."""
-        return self.metrics.registry.get_sample_value(f"{name}_total", labels)
+from tests.agents.fake_kafka import record
+from tests.agents.features_bench import SECOND, START, Bench, Clock, tick
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> RealTimeFeatureEngine:
     """The default feature set."""
-    return RealTimeFeatureEngine(FeatureSet.load("default"), cache_dir=tmp_path_factory.mktemp("kernels"))
+    return RealTimeFeatureEngine(FeatureSet.load("classics"), cache_dir=tmp_path_factory.mktemp("kernels"))
 
 
 @pytest.fixture
 def bench(engine: RealTimeFeatureEngine) -> Bench:
     """A job whose table is empty."""
     return Bench(engine)
-
-
-def tick(offset: int, symbol: str, price: float, ts_ns: int | None = None, headers: Headers = ()) -> ConsumerRecord:
-    """A trade, one second after the offset before it."""
-    at = START + offset * SECOND if ts_ns is None else ts_ns
-    body = json.dumps({"symbol": symbol, "ts_ns": at, "price": price}).encode()
-    return record("ticks", 0, offset, (symbol.encode(), body, headers))
 
 
 def history(count: int) -> list[ConsumerRecord]:
@@ -176,7 +80,7 @@ def test_a_replay_gives_the_same_bytes_and_only_what_is_missing(
         first.process(ticks[begin:end])
     first.job.rows()
     again = Bench(engine, dict(first.rows.saved))
-    again.lane.existing = set(first.lane.existing)
+    again.lane.existing = first.lane.there
     begin = max(0, restart - row_ahead)  # the commit lags behind the rows
     if ticks[begin:]:
         again.process(ticks[begin:])
@@ -185,6 +89,98 @@ def test_a_replay_gives_the_same_bytes_and_only_what_is_missing(
     again.job.rows()
     whole.job.rows()
     assert again.rows.saved == whole.rows.saved
+
+
+def test_a_poisoned_tick_is_rejected_whole_and_remembered_by_nobody(
+    bench: Bench, engine: RealTimeFeatureEngine
+) -> None:
+    """With its original bytes, key and coordinates; the state is that of a log without it."""
+    ticks = history(12)
+    bench.process(ticks[:5])
+    bench.job.reject(bench.lane, ticks[5], "ZeroDivisionError: x")  # type: ignore[arg-type]  # `emit` is all it uses
+    bench.process(ticks[6:])
+    ((source, output),) = bench.lane.of("ticks-rejected")
+    assert (source, output.key, output.value) == (5, ticks[5].key, ticks[5].value)
+    assert dict(output.headers) == {
+        "reason": b"poison",
+        "detail": b"ZeroDivisionError: x",
+        "topic": b"ticks",
+        "partition": b"0",
+        "offset": b"5",
+    }
+    without = Bench(engine)
+    without.process([*ticks[:5], *ticks[6:]])
+    assert bench.lane.of("features") == without.lane.of("features")
+    bench.job.rows()
+    without.job.rows()
+    assert bench.rows.saved == without.rows.saved
+    bench.job.acknowledged("ticks-rejected", ["poison"])
+    assert bench.count("hayate_ticks_rejected", reason="poison") == 1
+
+
+async def test_a_batch_that_raises_puts_nothing_into_the_store(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store comes last: nobody else can take back what it has."""
+    batch = [*history(3), record("ticks", 0, 3, (b"A", b"{", ()))]
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.job, "_emit_rejection", broken)
+    with pytest.raises(ZeroDivisionError):
+        bench.process(batch)
+    assert await bench.store.latest("A") is None
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from("ABCDE"), st.floats(0, 30), st.booleans()), min_size=1, max_size=40),
+    evict_after_s=st.sampled_from([5.0, 20.0]),
+)
+def test_a_symbol_that_left_memory_comes_back_as_it_was(
+    engine: RealTimeFeatureEngine, steps: list[tuple[str, float, bool]], evict_after_s: float
+) -> None:
+    """Whatever comes and goes: the same records and rows as if all had stayed."""
+    clock = Clock()
+    bench, whole = Bench(engine, evict_after_s=evict_after_s, clock=clock), Bench(engine)
+    for offset, (symbol, pause_s, checkpoint) in enumerate(steps):
+        clock.now += pause_s
+        record_ = tick(offset, symbol, 100 + offset * 7 % 11)
+        bench.process([record_])
+        whole.process([record_])
+        if checkpoint:
+            bench.job.rows()
+        bench.job.stored()
+        in_memory = bench.metrics.registry.get_sample_value("hayate_symbols_in_memory")
+        assert in_memory == len(bench.job._working._block)
+        assert symbol in bench.job._working._block.symbols
+    assert bench.lane.of("features") == whole.lane.of("features")
+    clock.now += 100
+    bench.job.rows()
+    bench.job.stored()
+    whole.job.rows()
+    assert bench.rows.saved == whole.rows.saved
+    assert len(bench.job._working._block) == 0
+
+
+async def test_symbols_that_leave_are_counted(engine: RealTimeFeatureEngine) -> None:
+    """Those that go for want of ticks, and not those of a partition that goes."""
+    clock = Clock()
+    bench = Bench(engine, evict_after_s=10.0, clock=clock)
+    bench.process([tick(0, "A", 1.0), tick(1, "B", 1.0)])
+    clock.now += 20
+    bench.job.stored()
+    assert bench.count("hayate_symbols_evicted") == 0, "their rows are not in the table yet"
+    bench.job.rows()
+    bench.process([tick(2, "B", 2.0)])
+    clock.now += 2
+    bench.job.stored()
+    assert bench.count("hayate_symbols_evicted") == 1
+    assert bench.job._working._block.symbols == ["B"]
+    await bench.job.close()
+    await bench.job.close()
+    assert bench.metrics.registry.get_sample_value("hayate_symbols_in_memory") == 0
+    clock.now += 100
+    bench.job.stored()
+    assert bench.count("hayate_symbols_evicted") == 1
 
 
 def test_rows_are_those_that_changed(bench: Bench, engine: RealTimeFeatureEngine) -> None:
@@ -267,7 +263,7 @@ def test_late_ticks_are_rejected_once(bench: Bench, engine: RealTimeFeatureEngin
 
 def test_marks_are_counted_and_yield_nothing(bench: Bench) -> None:
     """Clock marks and reference copies."""
-    bench.process([record("ticks", 0, 0, (None, b"{}", (("kind", b"clock"),)))])
+    bench.process([record("ticks", 0, 0, (None, b'{"clock": "main", "ts_ns": 1}', (("kind", b"clock"),)))])
     assert bench.lane.emitted == []
     assert bench.count("hayate_marks") == 1
 

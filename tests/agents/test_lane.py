@@ -8,7 +8,7 @@ from aiokafka.errors import CommitFailedError
 from aiokafka.structs import TopicPartition
 
 from streams.errors import RetryError, StateError
-from streams.kafka.tail import Checkpoint
+from streams.kafka.checkpoint import Checkpoint
 from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, TICKS, LocalStore
 from tests.agents.fake_kafka import FakeKafka, produce_error
 from tests.agents.fake_worker import INPUT, FakeWorker, check, outputs, settle, simulated, some_ticks, turns, until
@@ -229,7 +229,7 @@ def test_a_log_made_anew_is_refused_by_name() -> None:
         worker.poll()
         await until(lambda: worker.fatal)
         assert isinstance(worker.fatal[0], StateError)
-        assert "HAYATE_APP_ID" in str(worker.fatal[0])
+        assert "faust -A app state reset" in str(worker.fatal[0])
         await worker.lanes.close(checkpoint=False)
 
     simulated(scenario)
@@ -247,7 +247,7 @@ def test_an_output_made_anew_is_refused_by_name() -> None:
         worker.poll()
         await until(lambda: worker.fatal)
         assert isinstance(worker.fatal[0], StateError)
-        assert "restore the topic" in str(worker.fatal[0])
+        assert "faust -A app state reset" in str(worker.fatal[0])
         await worker.lanes.close(checkpoint=False)
 
     simulated(scenario)
@@ -297,8 +297,8 @@ def test_dropped_while_the_commit_is_on_its_way() -> None:
 
 def test_backpressure_holds_the_agent_and_lets_it_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too much queued: `offer` waits, and goes on when there is room, or when the lane is dropped."""
-    monkeypatch.setattr("agents.lane.MAX_WAITING", 10)
-    monkeypatch.setattr("agents.lane.MAX_UNACKNOWLEDGED", 4)
+    monkeypatch.setattr("agents.inbox.MAX_WAITING", 10)
+    monkeypatch.setattr("agents.outputs.MAX_UNACKNOWLEDGED", 4)
 
     async def scenario(kafka: FakeKafka) -> None:
         some_ticks(kafka, 60)

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.lanes import CHECKPOINT_DEADLINE_S, DROP_DEADLINE_S, RETRY_S
+from agents.lanes import CHECKPOINT_DEADLINE_S, DROP_DEADLINE_S
+from agents.restarts import FIRST_PAUSE_S
+from streams.errors import StateError
 from streams.kafka.batching import Batch
 from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, TICKS, LocalStore, reference, tick
 from tests.agents.fake_kafka import FakeKafka, produce_error
@@ -209,7 +211,7 @@ def test_a_lane_that_keeps_failing_does_not_spin() -> None:
             some_ticks(kafka, 1)
             worker.poll()
             await asyncio.sleep(0.01)
-        assert 5 < worker.restarts <= 10 / RETRY_S[0]
+        assert 3 < worker.restarts <= 2 * 10 / FIRST_PAUSE_S
         await settle(worker)
         await worker.stop()
         check(kafka)
@@ -299,18 +301,18 @@ def test_killed_twice_before_the_replay_has_caught_up(metadata: bool) -> None:
 
 
 def test_no_checkpoint_of_a_batch_that_failed_half_way() -> None:
-    """An unexpected error in the middle of a batch: the rows are ahead of the outputs and are never written."""
+    """A fatal error in the middle of a batch: the rows are ahead of the outputs and are never written."""
 
     async def scenario(kafka: FakeKafka) -> None:
         some_ticks(kafka)
         worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
         await worker.open()
-        worker.job.explode_at = 5
+        worker.explode[5] = StateError("state of b")
         worker.poll(count=3)
         await turns(5)
         worker.poll()
         await until(lambda: worker.fatal)
-        assert isinstance(worker.fatal[0], ZeroDivisionError)
+        assert isinstance(worker.fatal[0], StateError)
         await worker.revoke()
         await worker.lanes.close(checkpoint=True)
         successor = FakeWorker(kafka, await worker.kill(), checkpoint_s=1.0)
@@ -368,7 +370,7 @@ def test_a_zombie_does_not_begin_again() -> None:
         await asyncio.sleep(2)
         assert len(worker.jobs) == jobs
         assert len(kafka.log(FEATURES)) == written
-        assert not any(lane._waiting for lane in worker.lanes), "what nobody will process piles up"
+        assert not any(len(lane._inbox) for lane in worker.lanes), "what nobody will process piles up"
         await worker.revoke()
         worker.assign()
         await settle(worker)
@@ -418,7 +420,7 @@ def test_revoked_while_the_broker_is_silent() -> None:
 
 def test_revoked_while_the_agent_waits_for_a_lane_that_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker does not answer the lane's first question, and too much is queued: the agent goes on."""
-    monkeypatch.setattr("agents.lane.MAX_WAITING", 5)
+    monkeypatch.setattr("agents.inbox.MAX_WAITING", 5)
 
     async def scenario(kafka: FakeKafka) -> None:
         some_ticks(kafka, 40)

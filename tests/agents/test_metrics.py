@@ -47,7 +47,11 @@ def test_the_text_parses_and_names_everything(metrics: Metrics) -> None:
         "hayate_signals",
         "hayate_features_unreadable",
         "hayate_lane_restarts",
+        "hayate_symbols_in_memory",
+        "hayate_symbols_evicted",
         "hayate_lag_records",
+        "hayate_committed_offset",
+        "hayate_lag",
         "hayate_redis_up",
         "hayate_redis_pending",
         "hayate_redis_dropped",
@@ -77,6 +81,17 @@ def test_lags_of_partitions_that_went_away_are_forgotten(metrics: Metrics) -> No
     metrics.set_lag([("ticks", 1, 7)])
     assert value(metrics, "hayate_lag_records", topic="ticks", partition="0") is None
     assert value(metrics, "hayate_lag_records", topic="ticks", partition="1") == 7
+
+
+def test_progress_is_set_and_forgotten(metrics: Metrics) -> None:
+    """Committed offset and what is behind it, of the partitions that are ours now."""
+    metrics.set_progress([("ticks", 0, 90, 100), ("ticks", 1, 7, 5)])
+    assert value(metrics, "hayate_committed_offset", topic="ticks", partition="0") == 90
+    assert value(metrics, "hayate_lag", topic="ticks", partition="0") == 10
+    assert value(metrics, "hayate_lag", topic="ticks", partition="1") == 0
+    metrics.set_progress([("ticks", 1, 8, 8)])
+    assert value(metrics, "hayate_committed_offset", topic="ticks", partition="0") is None
+    assert value(metrics, "hayate_lag", topic="ticks", partition="1") == 0
 
 
 def test_the_store_is_asked_at_each_scrape(metrics: Metrics) -> None:

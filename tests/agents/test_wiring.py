@@ -53,7 +53,9 @@ def test_settings_arrive(app: HayateApp, settings: Settings) -> None:
     assert conf.datadir == settings.data_dir
     assert conf.topic_partitions == 3
     assert conf.broker_session_timeout == 6.0
-    assert conf.broker_heartbeat_interval == pytest.approx(1.2)
+    assert conf.broker_heartbeat_interval == 0.5, "by which a member hears of a rebalance"
+    assert build(settings.model_copy(update={"session_timeout_s": 2.0})).conf.broker_heartbeat_interval == 0.2
+    assert build(settings.model_copy(update={"standbys": 2})).conf.table_standby_replicas == 2
     assert conf.broker_request_timeout > conf.broker_session_timeout
     assert conf.producer_compression_type == "lz4"
     assert conf.web_port == 6_123
@@ -97,6 +99,18 @@ def test_a_bad_feature_set_is_a_config_error(settings: Settings) -> None:
     """Before anything starts."""
     with pytest.raises(ConfigError, match="nowhere"):
         build(settings.model_copy(update={"feature_set": "nowhere"}))
+
+
+def test_only_a_member_with_a_name_can_stay(settings: Settings) -> None:
+    """It could not come back as who it was."""
+    with pytest.raises(ConfigError, match=r"HAYATE_STAY_IN_GROUP=true: .* set HAYATE_INSTANCE_ID=auto as well"):
+        build(settings.model_copy(update={"stay_in_group": True, "instance_id": ""}))
+    build(settings.model_copy(update={"stay_in_group": True}))
+
+
+def test_the_consumer_is_in_its_group_as_the_app_says(app: HayateApp) -> None:
+    transport: Any = app._new_transport()
+    assert transport.Consumer.membership is app.membership
 
 
 class FakeLane:

@@ -8,7 +8,8 @@ import msgspec
 from redis import Redis
 
 from streams.feeds.sample import PATH
-from tests.e2e.world import Offline, World, by_id
+from tests.e2e.offline import Offline
+from tests.e2e.world import World, by_id
 
 TICKS = 50_000
 

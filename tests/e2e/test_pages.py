@@ -22,6 +22,9 @@ async def test_pages_of_a_worker(make_world: Callable[..., World]) -> None:
     await world.read("signals", 300, worker=worker)
     await until(lambda: worker.metric("hayate_signals_total") == 300, "all signals are counted", worker)
     await until(lambda: worker.metric("hayate_lag_records") == 0, "the lag is gone", worker)
+    committed = "hayate_committed_offset"  # 300 ticks and their 300 features, by the broker's word
+    await until(lambda: worker.metric(committed) == 600, "the progress check has seen the commits", worker)
+    assert worker.metric("hayate_lag") == 0
     assert await asyncio.to_thread(_content_type, worker.port) == "text/plain"
     families = {family.name: family for family in text_string_to_metric_families(worker.get("/metrics"))}
     lags = {(s.labels["topic"], s.labels["partition"]) for s in families["hayate_lag_records"].samples}

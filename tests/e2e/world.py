@@ -16,19 +16,12 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import msgspec
-import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.structs import TopicPartition
 
-from agents.decision.ensemble import EnsembleSystem
-from agents.decision.feature_records import FeatureRecordDecoder
-from agents.decision.signals import encode_signals
 from deploy.local import Endpoints
-from streams.engine import RealTimeFeatureEngine
-from streams.feature_records import FeatureEncoder
-from streams.feature_set import FeatureSet
 from streams.feeds.partitions import partition_of
-from streams.ticks import TickDecoder
+from tests.e2e.offline import Offline
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 90.0
@@ -50,6 +43,7 @@ class Worker:
     process: "subprocess.Popen[bytes]"
     port: int
     log: Path
+    data_dir: Path
 
     async def ready(self) -> None:
         """Wait until its partitions are assigned and recovered."""
@@ -151,21 +145,23 @@ class World:
         assert by_id(await self.read("signals", len(expected), worker=worker)) == Offline().signals(expected)
         return len(ticks)
 
-    def start_worker(self, name: str = "one", **more: str) -> Worker:
+    def start_worker(
+        self, name: str = "one", command: Sequence[str] = ("faust", "-A", "app", "worker", "-l", "info"), **more: str
+    ) -> Worker:
         """Start a worker with a data folder of its own; the same name has the same folder again."""
         port = free_port()
         log = self.folder / f"worker-{name}-{len(self.workers)}.log"
-        env = self.env(HAYATE_WEB_PORT=str(port), HAYATE_DATA_DIR=str(self.folder / name), **more)
+        env = self.env(**{"HAYATE_WEB_PORT": str(port), "HAYATE_DATA_DIR": str(self.folder / name), **more})
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "faust", "-A", "app", "worker", "-l", "info"],
+                [sys.executable, "-m", *command],
                 env=env,
                 cwd=CHECKOUT,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        worker = Worker(process, port, log)
+        worker = Worker(process, port, log, Path(env["HAYATE_DATA_DIR"]))
         self.workers.append(worker)
         return worker
 
@@ -227,44 +223,6 @@ class World:
                 if time.monotonic() > deadline:
                     log = tail_of(worker.log) if worker else ""
                     raise AssertionError(f"{name}: {len(records)} of {count} records after {DEADLINE_S:g} s\n{log}")
-
-
-class Offline:
-    """What a run over a log must give, by the same engine in one go: the bytes of every feature and signal."""
-
-    def __init__(self, feature_set: str = "default", partitions: int = 8) -> None:
-        self._set = FeatureSet.load(feature_set)
-        self._engine = RealTimeFeatureEngine(self._set)
-        self._encoder = FeatureEncoder(self._set.outputs, self._set.version)
-        self._system = EnsembleSystem(self._set.outputs)
-        self._features = FeatureRecordDecoder(self._set.outputs, self._set.version)
-        self._ticks = TickDecoder(partitions)
-
-    def features(self, ticks: Sequence[ConsumerRecord]) -> dict[str, bytes]:
-        """Id -> value of the feature record of every tick of a whole topic that is accepted."""
-        expected: dict[str, bytes] = {}
-        for partition in sorted({record.partition for record in ticks}):
-            records = sorted((r for r in ticks if r.partition == partition), key=lambda r: r.offset)
-            decoded = self._ticks.decode(records)
-            block = self._engine.new_block()
-            rows = [block.find(s) if block.find(s) >= 0 else block.add(s) for s in decoded.symbols]
-            folded = self._engine.fold(block, np.array(rows, np.int32), decoded.columns)
-            kept = np.flatnonzero(folded.verdict == 0).tolist()
-            ids = [f"{r.topic}-{r.partition}-{r.offset}" for r in decoded.records]
-            times = decoded.columns.ts_ns.tolist()
-            prices, values = folded.price.tolist(), folded.values.tolist()
-            encoded = self._encoder.encode(ids, decoded.symbols, times, prices, values, folded.flags)
-            expected |= {ids[i]: encoded[i][0] for i in kept}
-        return expected
-
-    def signals(self, features: dict[str, bytes]) -> dict[str, bytes]:
-        """Id -> value of the signal of every feature record."""
-        columns = self._features.decode(list(features.values()))
-        decisions = self._system.decide(columns.values, columns.price)
-        encoded = encode_signals(
-            decisions, columns.ids, columns.symbols, columns.ts_ns, columns.schema, self._system.model
-        )
-        return dict(zip(columns.ids, encoded, strict=True))
 
 
 def by_id(records: Iterable[ConsumerRecord]) -> dict[str, bytes]:

@@ -169,6 +169,10 @@ def ticks(
         bid_size=absent,
         ask_size=absent,
         side=np.zeros(n, dtype=np.int8),
+        seq=np.full(n, -1, dtype=np.int64),
+        clock=np.zeros(n),
+        kind=np.zeros(n, dtype=np.int8),
+        reference=np.empty((n, 0)),
     )
 
 

@@ -1,5 +1,6 @@
 """The fold: what it does with each tick, rows that come and go, and batches of any size."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams import layout
 from streams.columns import APPLIED, I32, LATE, SKIPPED, Folded, TickColumns
-from streams.engine import RealTimeFeatureEngine, StateBlock
+from streams.engine import RealTimeFeatureEngine
 from streams.errors import ConfigError, StateError
 from streams.feature_set import FeatureSet
-from streams.kernel import NEVER
+from streams.layout import NEVER
 from streams.records import READY, UNDEFINED, WARMING
+from streams.state_block import StateBlock
 from tests.streams.reference import same_bits, ticks, walk
 
 NAN = float("nan")
@@ -27,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> RealTimeFeatureEngine:
-    return RealTimeFeatureEngine(FeatureSet.load("default"), cache_dir=folder)
+    return RealTimeFeatureEngine(FeatureSet.load("classics"), cache_dir=folder)
 
 
 def one(block: StateBlock) -> int:
@@ -72,16 +75,16 @@ def test_within_the_lateness_a_tick_is_folded_with_the_last_event_time(engine: R
 
 
 def test_late_ticks_are_folded_where_that_is_set(folder: Path) -> None:
-    engine = RealTimeFeatureEngine(FeatureSet.load("default"), lateness_ns=0, fold_late=True, cache_dir=folder)
+    engine = RealTimeFeatureEngine(FeatureSet.load("classics"), lateness_ns=0, fold_late=True, cache_dir=folder)
     block = engine.new_block()
     folded = fold(engine, block, [100.0, 101.0], [0, 1], [100 * S, 0])
     assert folded.verdict.tolist() == [APPLIED, APPLIED]
     assert (block.last_offset[0], block.last_ts_ns[0]) == (1, 100 * S)
-    assert block.state[0, :2].tolist() == [2.0, 101.0]
+    assert block.state[0, [layout.TRADES, layout.PRICE]].tolist() == [2.0, 101.0]
 
 
 def test_no_lateness_at_all(folder: Path) -> None:
-    engine = RealTimeFeatureEngine(FeatureSet.load("default"), lateness_ns=0, cache_dir=folder)
+    engine = RealTimeFeatureEngine(FeatureSet.load("classics"), lateness_ns=0, cache_dir=folder)
     folded = fold(engine, engine.new_block(), [1.0] * 4, [0, 1, 2, 3], [5, 5, 4, 6])
     assert folded.verdict.tolist() == [APPLIED, APPLIED, LATE, APPLIED]
 
@@ -90,7 +93,7 @@ def test_the_first_tick_of_a_symbol_is_never_late(engine: RealTimeFeatureEngine)
     assert fold(engine, engine.new_block(), [1.0], [0], [-(2**62)]).verdict.tolist() == [APPLIED]
 
 
-def test_a_quote_reports_the_values_there_are_and_steps_nothing(engine: RealTimeFeatureEngine) -> None:
+def test_a_tick_that_is_no_trade_reports_the_values_there_are_and_steps_nothing(engine: RealTimeFeatureEngine) -> None:
     block = engine.new_block()
     prices = walk(1, 60).tolist()
     quote = fold(engine, block, [NAN], [0], [0])
@@ -104,7 +107,8 @@ def test_a_quote_reports_the_values_there_are_and_steps_nothing(engine: RealTime
     assert same_bits(quote.values[0], trades.values[-1])
     assert quote.price[0] == prices[-1]
     assert np.all(quote.flags == READY)
-    assert same_bits(block.state, before)
+    changed = np.flatnonzero(block.state[0] != before[0])
+    assert changed.tolist() == [layout.TICKS, layout.TICK_S]
     assert (block.last_offset[0], block.last_ts_ns[0]) == (61, 2 * S)
 
 
@@ -177,11 +181,7 @@ def test_verdicts_follow_the_rules_tick_by_tick(engine: RealTimeFeatureEngine, d
         np.testing.assert_equal(folded.price[i], last_price[r])
     assert block.last_offset[:5].tolist() == last_offset
     assert block.last_ts_ns[:5].tolist() == last_ts_ns
-    assert block.state[:5, 0].tolist() == trades
-
-
-def part(columns: TickColumns, cut: slice) -> TickColumns:
-    return TickColumns(*(getattr(columns, name)[cut] for name in TickColumns.__slots__))
+    assert block.state[:5, layout.TRADES].tolist() == trades
 
 
 @given(drawn=TICKS, cuts=st.sets(st.integers(0, 60)))
@@ -193,7 +193,7 @@ def test_bits_do_not_depend_on_how_ticks_are_cut_into_batches(
     whole, pieces = block_of_five(engine), block_of_five(engine)
     expected = engine.fold(whole, rows, columns)
     bounds = [0, *sorted(cut for cut in cuts if cut < len(rows)), len(rows)]
-    parts = [engine.fold(pieces, rows[a:b], part(columns, slice(a, b))) for a, b in pairwise(bounds)]
+    parts = [engine.fold(pieces, rows[a:b], columns.take(slice(a, b))) for a, b in pairwise(bounds)]
     assert same_bits(np.concatenate([p.values for p in parts]), expected.values)
     assert np.array_equal(np.concatenate([p.flags for p in parts]), expected.flags)
     assert same_bits(np.concatenate([p.price for p in parts]), expected.price)
@@ -218,41 +218,6 @@ def test_symbols_do_not_touch_each_other(engine: RealTimeFeatureEngine) -> None:
     assert same_bits(mixed.values[1::2].copy(), engine.run(b).values)
 
 
-def test_a_block_grows_and_keeps_its_rows(engine: RealTimeFeatureEngine) -> None:
-    block = engine.new_block()
-    names = [f"S{i}" for i in range(1_000)]
-    assert [block.add(name, i, i * S) for i, name in enumerate(names)] == list(range(1_000))
-    assert len(block) == 1_000
-    assert block.symbols == names
-    assert [block.find(name) for name in names] == list(range(1_000))
-    assert block.find("absent") == -1
-    assert block.last_offset[:1_000].tolist() == list(range(1_000))
-    assert block.last_ts_ns[:1_000].tolist() == [i * S for i in range(1_000)]
-    assert not block.state.any()
-    assert len(block.state) == len(block.last_offset) == len(block.last_ts_ns) >= 1_000
-
-
-def test_a_saved_row_is_copied_in(engine: RealTimeFeatureEngine) -> None:
-    saved = np.random.default_rng(1).normal(size=engine.feature_set.width)
-    saved.flags.writeable = False
-    block = engine.new_block()
-    row = block.add(b"A", 5, 6, saved)
-    assert same_bits(block.state[row], saved)
-    assert not np.shares_memory(block.state, saved)
-
-
-def test_what_a_block_refuses(engine: RealTimeFeatureEngine) -> None:
-    block = engine.new_block()
-    block.add("A")
-    with pytest.raises(ValueError, match=r"symbol 'A' has row 0 already; use find\(\) first"):
-        block.add("A")
-    with pytest.raises(TypeError, match="b'A' is bytes, this block has others like 'A'"):
-        block.add(b"A")
-    with pytest.raises(StateError, match=r"state row of 'B' has shape \(3,\), the feature set has rows of 133"):
-        block.add("B", state=np.zeros(3))
-    assert len(block) == 1
-
-
 def test_what_a_fold_refuses_before_it_changes_anything(engine: RealTimeFeatureEngine) -> None:
     block = engine.new_block()
     block.add("A")
@@ -261,7 +226,14 @@ def test_what_a_fold_refuses_before_it_changes_anything(engine: RealTimeFeatureE
             engine.fold(block, np.array([0, row], dtype=np.int32), ticks([1.0, 2.0]))
     with pytest.raises(ValueError, match="1 rows for columns of 2 ticks"):
         engine.fold(block, np.zeros(1, dtype=np.int32), ticks([1.0, 2.0]))
-    with pytest.raises(StateError, match="the block was not made for feature set default"):
+    short = ticks([1.0, 2.0])
+    for name in TickColumns.__slots__:
+        columns = replace(short, **{name: getattr(short, name)[:1]})
+        with pytest.raises(ValueError, match="all must have one length"):
+            engine.fold(block, np.zeros(2, dtype=np.int32), columns)
+    with pytest.raises(ValueError, match="columns of 3 references for a feature set of 0; give one column per"):
+        engine.fold(block, np.zeros(2, dtype=np.int32), replace(short, reference=np.ones((2, 3))))
+    with pytest.raises(StateError, match="the block was not made for feature set classics"):
         engine.fold(StateBlock(FeatureSet.of("other", "sma_3")), np.zeros(1, dtype=np.int32), ticks([1.0]))
     assert not block.state.any()
     assert block.last_offset[0] == -1
@@ -270,7 +242,7 @@ def test_what_a_fold_refuses_before_it_changes_anything(engine: RealTimeFeatureE
 def test_columns_may_be_read_only(engine: RealTimeFeatureEngine) -> None:
     columns = ticks([1.0, 2.0])
     rows = np.zeros(2, dtype=np.int32)
-    for array in (rows, columns.offset, columns.ts_ns, columns.price):
+    for array in (rows, *(getattr(columns, name) for name in TickColumns.__slots__)):
         array.flags.writeable = False
     block = engine.new_block()
     block.add("A")
@@ -283,7 +255,7 @@ def test_an_empty_batch_is_no_trouble(engine: RealTimeFeatureEngine) -> None:
 
 
 def test_warm_up_loads_the_kernel_and_leaves_no_trace(folder: Path) -> None:
-    engine = RealTimeFeatureEngine(FeatureSet.load("default"), cache_dir=folder)
+    engine = RealTimeFeatureEngine(FeatureSet.load("classics"), cache_dir=folder)
     engine.warm_up()
     assert len(engine.new_block()) == 0
     assert engine.run([2.0]).price.tolist() == [2.0]
@@ -299,19 +271,19 @@ def test_standalone_use(engine: RealTimeFeatureEngine) -> None:
     assert late.verdict.tolist() == [APPLIED, APPLIED, LATE]
 
 
-@pytest.mark.parametrize("price", [0.0, -1.0, float("inf"), -float("inf")])
-def test_standalone_use_refuses_what_is_no_price(engine: RealTimeFeatureEngine, price: float) -> None:
-    with pytest.raises(ValueError, match=rf"price\[1\]={price} is not a price; use finite numbers above 0, or NaN"):
-        engine.run([1.0, price])
-
-
-def test_standalone_use_refuses_columns_of_other_lengths(engine: RealTimeFeatureEngine) -> None:
-    with pytest.raises(ValueError, match="all must have one length"):
-        engine.run([1.0, 2.0], ts_ns=[1])
-    with pytest.raises(ValueError, match="all must have one length"):
-        engine.run([1.0, 2.0], symbols=["A"])
+def test_a_long_history_is_folded_in_parts_that_do_not_show(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = RealTimeFeatureEngine(FeatureSet.of("bars", "sma_3", bars=["5t", "2s"]), cache_dir=folder)
+    history = {"price": walk(5, 100), "ts_ns": [i * S // 3 for i in range(100)]}
+    whole = engine.run(history)
+    monkeypatch.setattr("streams.engine.AT_ONCE", 7)
+    parts = engine.run(history)
+    for name in ("values", "price", "bars"):
+        assert same_bits(getattr(parts, name), np.ascontiguousarray(getattr(whole, name)))
+    assert np.array_equal(parts.flags, whole.flags)
+    assert np.array_equal(parts.verdict, whole.verdict)
+    assert len(whole.bars) == 20 + 16
 
 
 def test_a_negative_lateness_is_refused() -> None:
     with pytest.raises(ConfigError, match="lateness_ns=-1 is negative; use 0 or more nanoseconds"):
-        RealTimeFeatureEngine(FeatureSet.load("default"), lateness_ns=-1)
+        RealTimeFeatureEngine(FeatureSet.load("classics"), lateness_ns=-1)

@@ -7,6 +7,7 @@ import pytest
 
 from streams.errors import ConfigError
 from streams.feature_set import FeatureSet
+from streams.layout import BAR, COMMON
 
 
 def written(folder: Path, text: str) -> Path:
@@ -15,24 +16,50 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+CLASSICS = [
+    "sma_5",
+    "sma_20",
+    "sma_50",
+    "ema_12",
+    "ema_26",
+    "rsi_14",
+    "macd",
+    "macd_signal",
+    "macd_hist",
+    "bb_upper",
+    "bb_middle",
+    "bb_lower",
+    "bb_percent_b",
+    "bb_bandwidth",
+]
+
+
 def test_the_default_set() -> None:
     feature_set = FeatureSet.load("default")
     assert feature_set.name == "default"
-    assert " ".join(feature_set.outputs) == (
-        "sma_5 sma_20 sma_50 ema_12 ema_26 rsi_14 macd macd_signal macd_hist "
-        "bb_upper bb_middle bb_lower bb_percent_b bb_bandwidth"
-    )
-    assert feature_set.warmup == (5, 20, 50, 12, 26, 15, 34, 34, 34, 20, 20, 20, 20, 20)
+    assert list(feature_set.outputs[:14]) == CLASSICS
+    assert len(feature_set.outputs) >= 60
+    assert list(feature_set.history) == CLASSICS
+    assert feature_set.warmup[:14] == (5, 20, 50, 12, 26, 15, 34, 34, 34, 20, 20, 20, 20, 20)
 
 
-def test_the_version_of_the_default_set_does_not_change_by_accident() -> None:
-    # Another value here makes every stored row of the default set unusable: right only where its meaning has changed.
-    feature_set = FeatureSet.load("default")
-    assert (feature_set.version, feature_set.layout_hash, feature_set.width) == (
-        "ae82e9d4b7be",
-        12574870209396909209,
-        133,
-    )
+def test_the_classics() -> None:
+    assert list(FeatureSet.load("classics").outputs) == CLASSICS
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "layout", "width"),
+    [
+        ("default", "a6c6970b7a63", 0xA6C6970B7A63_0000, 1_693),
+        ("classics", "8579ad9735ec", 0x8579AD9735EC_0000, 172),
+    ],
+)
+def test_the_version_of_a_shipped_set_does_not_change_by_accident(
+    name: str, version: str, layout: int, width: int
+) -> None:
+    # Another value here makes every stored row of the set unusable: right only where its meaning has changed.
+    feature_set = FeatureSet.load(name)
+    assert (feature_set.version, feature_set.layout_hash >> 16 << 16, feature_set.width) == (version, layout, width)
 
 
 def test_a_set_is_read_from_a_path(tmp_path: Path) -> None:
@@ -43,14 +70,28 @@ def test_a_set_is_read_from_a_path(tmp_path: Path) -> None:
         assert feature_set.outputs[0] == "sma_3"
 
 
-def test_the_slots_of_a_row_lie_side_by_side_after_header_and_outputs() -> None:
+def test_the_slots_of_a_row_lie_side_by_side() -> None:
     feature_set = FeatureSet.of("mine", "sma_3", "ema_4", "macd")
     sizes = [indicator.state_size for indicator in feature_set.indicators]
-    at = 2 + len(feature_set.outputs)
-    for slots, size in zip(feature_set.slots, sizes, strict=True):
-        assert (slots.start, slots.stop) == (at, at + size)
-        at += size
+    outputs = [len(indicator.outputs) for indicator in feature_set.indicators]
+    at = COMMON
+    for slots, k, size in zip(feature_set.slots, outputs, sizes, strict=True):
+        assert (slots.start, slots.stop) == (at, at + 2 + k + size)
+        at = slots.stop
     assert feature_set.width == at
+    more = FeatureSet.of(
+        "mine",
+        "sma_3",
+        "ema_4",
+        "macd",
+        bars=["1m", "5t"],
+        references={"a": "A", "b": "B"},
+        derived={"up": {"kind": "cross", "of": ["sma_3", 1]}, "on": {"kind": "agreement", "of": [["sma_3", 1]]}},
+    )
+    assert more.layout.references == COMMON
+    assert more.layout.bars == (COMMON + 2, COMMON + 2 + BAR)
+    assert more.layout.derived == COMMON + 2 + 2 * BAR
+    assert [slots.start - 2 - 2 * BAR - 1 for slots in more.slots] == [slots.start for slots in feature_set.slots]
 
 
 def test_the_version_follows_the_meaning_and_not_the_name() -> None:

@@ -5,17 +5,20 @@ import logging
 import re
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from streams.bars import interval
+from streams.codegen.module import source_of
 from streams.columns import F64
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import ConfigError
 from streams.feature_set import FeatureSet
-from streams.kernel import Kernel, default_cache_dir, load, source_of
+from streams.kernel import Kernel, default_cache_dir, load
 
 
 def forget_kernels() -> None:
@@ -95,7 +98,7 @@ def test_without_any_folder_the_error_says_what_to_make_writable(
 
 
 def test_a_module_that_fails_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.kernel._TEMPLATE", "raise ValueError('broken')")
+    monkeypatch.setattr("streams.kernel.source_of", lambda _: "raise ValueError('broken')")
     with pytest.raises(ValueError, match="broken"):
         load(FeatureSet.of("small", "sma_3"), tmp_path)
     assert not [name for name in sys.modules if name.startswith("hayate_kernel_")]
@@ -106,23 +109,39 @@ def test_the_default_folder_is_in_the_home_folder() -> None:
 
 
 def test_the_source_names_every_indicator_with_its_slots_and_parameters() -> None:
-    source = source_of(FeatureSet.of("small", "sma_3", "bbands_10_1.5"))
-    assert "sma(row[8:14], row[2:3], trades, traded, 3)" in source
-    assert "bbands(row[14:30], row[3:8], trades, traded, previous, 10, 1.5)" in source
+    feature_set = FeatureSet.of("small", "sma_3", "bbands_10_1.5@1m")
+    source = source_of(feature_set)
+    sma, bands = feature_set.slots
+    assert f"step_sma(row[{sma.start + 3}:{sma.stop}], row[{sma.start + 2}:{sma.start + 3}], " in source
+    assert f"step_bbands(row[{bands.start + 7}:{bands.stop}], row[{bands.start + 2}:{bands.start + 7}], " in source
+    assert ", 10, 1.5)" in source
     assert "fastmath" not in source
-    assert re.search(r"^from streams\.indicators\.sma import step as sma$", source, re.MULTILINE)
+    assert re.search(r"^from streams\.indicators\.sma import step as step_sma$", source, re.MULTILINE)
+
+
+def test_a_family_that_asks_for_what_its_event_has_not_is_refused() -> None:
+    (indicator,) = FeatureSet.of("small", "sma_3").indicators
+    for family, event in (
+        (replace(indicator.family, inputs=("bid",)), "a trade"),
+        (replace(indicator.family, inputs=("rule",), on="tick"), "a tick"),
+    ):
+        with pytest.raises(ValueError, match=f"sma_3: a step on {event} has no '{family.inputs[0]}'; see Input"):
+            source_of(FeatureSet("small", (replace(indicator, family=family),)))
+    on_bars = replace(indicator, family=replace(indicator.family, inputs=("sign",)), interval=interval("1m"))
+    with pytest.raises(ValueError, match="a step on bars of 1m has no 'sign'"):
+        source_of(FeatureSet("small", (on_bars,)))
 
 
 DOUBLED = """
 from streams.indicators.indicator import Family, compiled
 
 @compiled
-def step(state, out, price):
-    out[0] = {factor} * price
+def step(state, out, close):
+    out[0] = {factor} * close
 
 DOUBLED = Family(
-    name="doubled", outputs=("doubled",), parameters=(), short=True, inputs=("price",),
-    state_size=lambda: 0, warmup=lambda: (1,), step=step,
+    name="doubled", outputs=("doubled",), parameters=(), short=True, inputs=("close",),
+    state_size=lambda: 0, warmup=lambda: (1,), step=step, group="trend",
 )
 """
 

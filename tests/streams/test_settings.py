@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from streams.errors import ConfigError
+from streams.feature_set import FeatureSet
 from streams.settings import OTHER_VARIABLES, Settings
 
 # variable -> what is written, and what is read
@@ -27,9 +28,15 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "feature_set": ("mine.toml", "mine.toml"),
     "lateness_ms": ("0", 0),
     "late": ("fold", "fold"),
+    "beside": ("true", True),
+    "evict_after_s": ("60.5", 60.5),
+    "recovery_deadline_s": ("90.5", 90.5),
     "any_partition": ("true", True),
     "checkpoint_ms": ("0", 0),
     "session_timeout_s": ("7.5", 7.5),
+    "instance_id": ("w-1", "w-1"),
+    "stay_in_group": ("true", True),
+    "standbys": ("1", 1),
     "compression": ("zstd", "zstd"),
     "feature_ttl_s": ("60", 60),
     "latest_ttl_s": ("61", 61),
@@ -44,9 +51,14 @@ BOUNDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "web_port": (("1", "65535"), ("0", "65536")),
     "lateness_ms": (("0",), ("-1",)),
     "late": (("reject", "fold"), ("REJECT", "")),
+    "beside": (("false", "1"), ("perhaps", "")),
+    "evict_after_s": (("0", "31536000"), ("-1", "nan")),
+    "recovery_deadline_s": (("1",), ("0.5", "nan")),
     "any_partition": (("false", "0", "yes"), ("perhaps", "")),
     "checkpoint_ms": (("0", "60000"), ("-1", "60001")),
     "session_timeout_s": (("1", "300"), ("0.9", "300.1", "nan", "inf")),
+    "stay_in_group": (("false", "1"), ("perhaps", "")),
+    "standbys": (("0", "10"), ("-1", "11")),
     "compression": (("none", "lz4", "zstd", "gzip"), ("snappy", "")),
     "feature_ttl_s": (("1",), ("0",)),
     "latest_ttl_s": (("1",), ("0",)),
@@ -60,6 +72,16 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.upper().startswith("HAYATE_"):
             monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("name", ["a b", "x" * 65, "ü", "a/b"])
+def test_names_of_members(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for good in ("auto", "", "a.B_c-9", "x" * 64):
+        monkeypatch.setenv("HAYATE_INSTANCE_ID", good)
+        assert Settings.from_env().instance_id == good
+    monkeypatch.setenv("HAYATE_INSTANCE_ID", name)
+    with pytest.raises(ConfigError, match="HAYATE_INSTANCE_ID="):
+        Settings.from_env()
 
 
 def test_every_setting_has_a_sample_here_that_is_not_its_default() -> None:
@@ -206,3 +228,12 @@ def test_a_misspelt_variable_in_small_letters_is_refused_too(monkeypatch: pytest
 def test_a_refused_override_is_shown_as_it_was_given() -> None:
     with pytest.raises(ConfigError, match=r"HAYATE_PARTITIONS=.?0"):
         Settings.from_env(partitions=0)
+
+
+def test_a_set_beside_another_has_names_of_its_own() -> None:
+    """The group, the state and every output; the ticks are shared."""
+    alone, beside = Settings(topic_prefix="p-"), Settings(topic_prefix="p-", beside=True)
+    version = FeatureSet.load("default").version
+    assert (alone.group, beside.group) == ("hayate", f"hayate.{version}")
+    assert (alone.topic("features"), beside.topic("features")) == ("p-features", f"p-features.{version}")
+    assert beside.topic("ticks") == alone.topic("ticks") == "p-ticks"

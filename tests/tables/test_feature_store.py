@@ -24,7 +24,7 @@ T0 = 1_790_000_000
 NS = 1_000_000_000
 NAN = math.nan
 
-Make = Callable[[], FeatureStore]
+Make = Callable[..., FeatureStore]
 
 
 def record(symbol: str, offset: int, second: int, values: Sequence[float], **other: Any) -> FeatureWrite:
@@ -33,12 +33,12 @@ def record(symbol: str, offset: int, second: int, values: Sequence[float], **oth
     return FeatureWrite(symbol=symbol, offset=offset, ts_ns=(T0 + second) * NS + 123_456_789, values=values, **fields)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "beside"])
 def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "memory":
-        return lambda: MemoryFeatureStore(names=NAMES, schema=SCHEMA)
+        return partial(MemoryFeatureStore, names=NAMES, schema=SCHEMA)
     url = request.getfixturevalue("redis_url")
-    return lambda: RealTimeFeatureStore(url, names=NAMES, schema=SCHEMA)
+    return partial(RealTimeFeatureStore, url, names=NAMES, schema=SCHEMA, beside=request.param == "beside")
 
 
 @pytest.fixture
@@ -126,6 +126,33 @@ async def test_a_null_takes_the_place_of_an_earlier_value(store: FeatureStore) -
     assert await history(store, "ES", "sma_5") == {}
     assert await history(store, "ES", "rsi_14") == {0: 4.0}
     assert await history(store, "ES", "bb_upper_10_1.5") == {}
+
+
+@pytest.mark.parametrize("kept", [("rsi_14",), ("bb_upper_10_1.5", "sma_5"), ()])
+async def test_only_the_outputs_named_keep_history(make: Make, kept: tuple[str, ...]) -> None:
+    store = make(history=kept)
+    await store.start()
+    for offset, values in enumerate([[1.0, 2.0, 3.0], [NAN, 5.0, NAN], [7.0, NAN, 9.0]]):
+        store.put_many([record("ES", offset, offset // 2, values)])
+        await store.flush()
+    latest = await store.latest("ES")
+    assert latest is not None
+    assert latest.values == {"sma_5": 7.0, "rsi_14": None, "bb_upper_10_1.5": 9.0}
+    expected = {"sma_5": {1: 7.0}, "rsi_14": {0: 5.0}, "bb_upper_10_1.5": {1: 9.0}}
+    for name in NAMES:
+        if name in kept:
+            assert await history(store, "ES", name) == expected[name]
+        else:
+            with pytest.raises(
+                ConfigError, match=f"'{name}' keeps no history in feature set {SCHEMA}: add .*`history`"
+            ):
+                await history(store, "ES", name)
+    await store.stop()
+
+
+def test_a_name_of_no_feature_keeps_no_history(make: Make) -> None:
+    with pytest.raises(ConfigError, match=r"history: 'sma_99' is no output.*sma_5, rsi_14"):
+        make(history=["sma_5", "sma_99"])
 
 
 async def test_offsets_beyond_two_to_the_53_are_told_apart(store: FeatureStore) -> None:

@@ -57,6 +57,7 @@ async def test_keys_are_byte_for_byte_those_of_the_design(store: RealTimeFeature
     assert json.loads(redis.get(f"features:schema:{SCHEMA}")) == {
         "schema": SCHEMA,
         "outputs": list(NAMES),
+        "history": list(NAMES),
         "feature_ttl_s": 300,
         "latest_ttl_s": 86_400,
     }

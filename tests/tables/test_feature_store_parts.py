@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streams.errors import ConfigError, RetryError
 from tables.feature_contract import FeatureWrite
-from tables.feature_keys import NS, history_key, second_text, seconds_between
+from tables.feature_keys import NS, FeatureKeys, second_text, seconds_between
 from tables.feature_library import load_library
 from tables.feature_pending import Pending
 from tables.redis_connection import address_of, call_many, check_server, delays, explain, make_pool
@@ -102,7 +102,7 @@ def test_callbacks_are_bounded_and_keep_their_order() -> None:
 def test_seconds_are_utc() -> None:
     assert second_text(0) == "19700101000000"
     assert second_text(-1) == "19691231235959"
-    assert history_key("ES", "sma_5", T0) == "feature:ES:sma_5:20260921141320"
+    assert FeatureKeys().history("ES", "sma_5", T0) == "feature:ES:sma_5:20260921141320"
     assert list(seconds_between(-1, 2 * NS + 1)) == [0, 1, 2]
     assert list(seconds_between(NS, NS)) == []
 

@@ -15,6 +15,7 @@ from streams.errors import FatalError, RetryError, TopicError
 from streams.feeds import producer as module
 from streams.feeds.partitions import partition_of
 from streams.feeds.producer import TickProducer
+from streams.marks import WARM_KIND
 from streams.records import Tick
 
 NOW_NS = 1_790_000_000_123_456_789
@@ -121,6 +122,13 @@ async def test_a_record_has_key_value_partition_timestamp_and_sent_ns(broker: Br
     assert record.timestamp == NOW_NS // 1_000_000
     assert (sender.sent, sender.acknowledged) == (1, 1)
     assert broker.stopped == 1
+
+
+async def test_records_that_are_no_live_ticks_say_so(broker: Broker) -> None:
+    async with producer(kind=WARM_KIND) as sender:
+        await sender.send(Tick("ES", 5, price=1640.25))
+    (record,) = broker.log[partition_of(b"ES", 4)]
+    assert record.headers == [("sent_ns", str(NOW_NS).encode()), ("kind", b"warm")]
 
 
 async def test_settings_lose_and_reorder_nothing(broker: Broker) -> None:

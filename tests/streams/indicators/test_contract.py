@@ -3,160 +3,205 @@
 import inspect
 import re
 import sys
+from importlib import import_module
+from itertools import pairwise
+from math import nan
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.columns import F64
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_set import FeatureSet
 from streams.indicators.catalogue import FAMILIES, parse
 from streams.indicators.indicator import Family, Indicator, Number
-from streams.records import READY, UNDEFINED, WARMING
-from tests.streams.reference import DEFINITIONS, PRICES, define, markets, same_bits, ticks, tolerance
+from streams.records import READY, UNAVAILABLE, UNDEFINED, WARMING
+from streams.state_block import StateBlock
+from tests.streams import reference
+from tests.streams.indicators.definitions import context, microstructure, momentum, trend, volatility, volume
+from tests.streams.markets import BEGIN, SYMBOLS, columns_of, sessions, streams
+from tests.streams.reference import same_bits
+from tests.streams.reference_state import Event, S
+
+DEFINED: Final = {
+    *reference.DEFINITIONS,
+    *(name for group in (context, microstructure, momentum, trend, volatility, volume) for name in group.DEFINITIONS),
+}
 
 
-def variants(family: Family) -> list[Indicator]:
-    """The family with its usual parameters, its least ones, and some between."""
-    usual = tuple(parameter.usual for parameter in family.parameters)
-    least = tuple(parameter.minimum for parameter in family.parameters)
-    middle: tuple[Number, ...] = tuple(type(u)(round(m + (u - m) / 3, 2)) for u, m in zip(usual, least, strict=True))
-    found = {}
-    for parameters in (usual, least, middle):
-        if family.check(*parameters) is None:
-            indicator = family.indicator(*parameters)
-            found[indicator.name] = indicator
-    return list(found.values())
+def least(family: Family) -> Indicator:
+    """The family with its least parameters, or with its usual ones where those do not go together: short warm-ups."""
+    usual: tuple[Number, ...] = tuple(parameter.usual for parameter in family.parameters)
+    lowest: tuple[Number, ...] = tuple(parameter.minimum for parameter in family.parameters)
+    found = family.indicator(*(usual if family.check(*lowest) else lowest))
+    return found.placed(None, reference="index" if family.refers else "")
 
 
-ALL = [indicator for family in FAMILIES.values() for indicator in variants(family)]
-each_indicator = pytest.mark.parametrize("indicator", ALL, ids=lambda indicator: indicator.name)
+EVENTS: Final = [least(family) for family in FAMILIES.values()]
+ON_BARS: Final = [
+    parse(indicator.name.split("~")[0] + "@2t" + ("~index" if indicator.reference else ""))
+    for indicator in EVENTS
+    if indicator.family.on == "trade" and not {"sign", "rule"} & set(indicator.family.inputs)
+]
 each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+N: Final = 400
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> RealTimeFeatureEngine:
-    feature_set = FeatureSet("all", tuple(ALL))
-    return RealTimeFeatureEngine(feature_set, cache_dir=tmp_path_factory.mktemp("kernels"))
+@pytest.fixture(scope="module", params=["events", "bars"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RealTimeFeatureEngine:
+    options = FeatureSet.of("options", "sma_2", references={"index": "I"}).options
+    feature_set = FeatureSet("all", tuple(EVENTS if request.param == "events" else ON_BARS), options)
+    engine = RealTimeFeatureEngine(feature_set, cache_dir=tmp_path_factory.mktemp("kernels"))
+    engine.sessions = sessions()
+    return engine
 
 
-def columns_of(engine: RealTimeFeatureEngine, indicator: Indicator) -> slice:
-    start = engine.feature_set.outputs.index(indicator.outputs[0])
-    return slice(start, start + len(indicator.outputs))
-
-
-def stepped(indicator: Indicator, prices: F64, *, interpreted: bool) -> tuple[F64, F64]:
-    """The step called on its own: outputs after each trade, and the last state."""
-    state = np.zeros(indicator.state_size)
-    out = np.zeros(len(indicator.outputs))
-    rows = np.zeros((len(prices), len(out)))
-    step = inspect.unwrap(indicator.family.step) if interpreted else indicator.family.step
-    previous = np.nan
-    for i, price in enumerate(prices):
-        values = {"trades": i + 1, "price": float(price), "previous": float(previous)}
-        with np.errstate(all="ignore"):
-            step(state, out, *(values[name] for name in indicator.family.inputs), *indicator.parameters)
-        rows[i] = out
-        previous = price
-    return rows, state
+def specification(family: Family) -> str:
+    return inspect.getdoc(sys.modules[family.step.__module__]) or ""
 
 
 @each_family
 def test_a_family_is_specified_and_defined_twice(family: Family) -> None:
-    text = inspect.getdoc(sys.modules[family.step.__module__]) or ""
-    for word in ("State:", "Warm-up:", "Flat market", "Source:", f"`{family.name}"):
+    text = specification(family)
+    outputs = [f"`{output}" for output in family.outputs]
+    for word in ("State:", "Warm-up:", "Flat market", "Source:", *outputs):
         assert word in text, f"docstring of {family.step.__module__} lacks {word!r}"
-    assert family.name in DEFINITIONS
+    assert family.name in DEFINED, "write it a second time under tests/streams/indicators/definitions"
     assert Path(family.step.__code__.co_filename).stem == family.name
     assert all(type(p.minimum) is type(p.usual) is type(p.maximum) for p in family.parameters)
+    assert all(p.minimum <= p.usual <= p.maximum for p in family.parameters)
 
 
-def test_every_file_of_the_room_is_a_family_or_shared() -> None:
-    files = {file.stem for file in (Path(inspect.getfile(Family)).parent).glob("*.py")}
-    assert files == {"__init__", "catalogue", "indicator", "smoothing", "summation", *FAMILIES}
+def test_every_family_is_in_the_catalogue() -> None:
+    room = Path(inspect.getfile(Family)).parent
+    for file in room.glob("*.py"):
+        module = import_module(f"streams.indicators.{file.stem}")
+        own = [f for f in vars(module).values() if isinstance(f, Family) and f.step.__module__ == module.__name__]
+        assert [FAMILIES.get(family.name) for family in own] == own
     assert list(FAMILIES) == sorted(FAMILIES)
 
 
-@each_indicator
+@pytest.mark.parametrize("indicator", [*EVENTS, *ON_BARS], ids=lambda indicator: indicator.name)
 def test_names_are_read_back(indicator: Indicator) -> None:
     assert parse(indicator.name) == indicator
     assert parse(indicator.family.example).family is indicator.family
     for output in indicator.outputs:
-        assert re.fullmatch(r"[a-z][a-z0-9_.]*", output)
+        assert re.fullmatch(r"[a-z][a-z0-9_.]*(@[0-9.]+[smhtvd](\.live)?)?(~[a-z0-9_]+)?", output)
+    assert indicator.state_size >= 0
+    assert len(indicator.warmup) == len(indicator.outputs) > 0
+    assert all(steps >= 1 for steps in indicator.warmup)
 
 
 def test_outputs_are_named_once() -> None:
-    outputs = [output for indicator in ALL for output in indicator.outputs]
+    usual = [family.indicator(*(p.usual for p in family.parameters)) for family in FAMILIES.values()]
+    outputs = [output for indicator in usual for output in indicator.outputs]
     assert len(outputs) == len(set(outputs))
 
 
-@each_indicator
-def test_sizes(indicator: Indicator) -> None:
-    assert indicator.state_size >= 0
-    assert len(indicator.warmup) == len(indicator.outputs) > 0
-    assert all(trades >= 1 for trades in indicator.warmup)
+def table(seed: int, n: int = N) -> dict[str, object]:
+    """A market that sends everything: every tick is a trade and a quote, and so is every second one of the index."""
+    rng = np.random.default_rng(seed)
+    price = np.round(100.0 + np.cumsum(rng.normal(0.0, 0.05, n)), 2)
+    return {
+        "price": price,
+        "size": rng.choice([0.5, 1.0, 3.0, 1e4], n),
+        "side": rng.choice([-1, 1], n),
+        "bid": price - rng.choice([0.01, 0.02], n),
+        "ask": price + rng.choice([0.01, 0.02], n),
+        "bid_size": rng.choice([1.0, 2.0, 5.0], n),
+        "ask_size": rng.choice([1.0, 2.0, 5.0], n),
+        "ts_ns": BEGIN + S + np.cumsum(rng.integers(0, S // 8, n)),
+        "symbol": ["I" if i % 2 == 0 else "A" for i in range(n)],
+    }
 
 
-@each_indicator
-@pytest.mark.parametrize("market", markets(1))
-def test_values_are_those_of_the_definition_after_every_trade(
-    engine: RealTimeFeatureEngine, indicator: Indicator, market: str
+def test_warming_until_the_warm_up_and_not_longer(engine: RealTimeFeatureEngine) -> None:
+    folded = engine.run(table(1))
+    own = np.arange(1, N, 2)
+    warmup = np.array(engine.feature_set.warmup)
+    per_step = 2 if engine.feature_set.indicators[0].interval else 1
+    for i, row in enumerate(own, 1):
+        assert np.array_equal(folded.flags[row] == WARMING, warmup > i // per_step)
+    assert np.all(np.isin(folded.flags[own], [READY, WARMING, UNDEFINED]))
+    named = dict(zip(engine.feature_set.outputs, folded.flags[own].T.tolist(), strict=True))
+    for indicator in engine.feature_set.indicators:
+        if any(UNDEFINED in named[output] for output in indicator.outputs):
+            assert re.search(r"\bundefined\b", specification(indicator.family), re.IGNORECASE), indicator.name
+        lasting = [output for output in indicator.outputs if named[output][-1] == WARMING]
+        assert not lasting or max(indicator.warmup) > N // 2 // per_step
+
+
+def test_what_never_came_makes_unavailable_what_needs_it(engine: RealTimeFeatureEngine) -> None:
+    prices = np.asarray(table(2)["price"])
+    last = engine.run(prices).flags[-1]
+    at = 0
+    for indicator in engine.feature_set.indicators:
+        flags = set(last[at : at + len(indicator.outputs)].tolist())
+        at += len(indicator.outputs)
+        if "quote" in indicator.family.needs or "reference" in indicator.family.needs:
+            assert flags <= {UNAVAILABLE, WARMING}, indicator.name
+        elif "size" not in indicator.family.needs:
+            assert UNAVAILABLE not in flags, indicator.name
+
+
+def references_of(events: list[Event]) -> list[Event]:
+    return [Event(**{**vars(event), "reference": event.reference[:1]}) for event in events]
+
+
+@given(events=streams(references=1), cuts=st.sets(st.integers(0, 80), max_size=5))
+@settings(max_examples=50)
+def test_saved_rows_and_other_batches_give_the_same_bits(
+    engine: RealTimeFeatureEngine, events: list[Event], cuts: set[int]
 ) -> None:
-    prices = markets(400)[market]
-    values = engine.run(prices).values[:, columns_of(engine, indicator)]
-    expected = define(indicator.family.name, prices.tolist(), indicator.parameters)
-    np.testing.assert_array_equal(np.isnan(values), np.isnan(expected))
-    allowed = tolerance(indicator.family.name, prices, expected)
-    assert np.all(np.isnan(expected) | (np.abs(values - expected) <= allowed))
+    if not events:
+        return
+    rows, columns = columns_of(references_of(events))
+    whole, pieces = block_of(engine), block_of(engine)
+    expected = engine.fold(whole, rows, columns)
+    bounds = [0, *sorted(cut for cut in cuts if 0 < cut < len(rows)), len(rows)]
+    for a, b in pairwise(bounds):
+        saved = block_of(engine, pieces)
+        pieces = saved
+        folded = engine.fold(pieces, rows[a:b], columns.take(slice(a, b)))
+        assert same_bits(folded.values, np.ascontiguousarray(expected.values[a:b]))
+        assert np.array_equal(folded.flags, expected.flags[a:b])
+    assert same_bits(pieces.state, whole.state)
+    is_number = expected.flags < WARMING
+    assert np.array_equal(np.isfinite(expected.values), is_number)
+    assert np.array_equal(np.isnan(expected.values), ~is_number)
 
 
-@each_indicator
-def test_warming_until_the_warm_up_and_not_longer(engine: RealTimeFeatureEngine, indicator: Indicator) -> None:
-    prices = markets(max(indicator.warmup) + 5)["walk"]
-    flags = engine.run(prices).flags[:, columns_of(engine, indicator)]
-    for j, trades in enumerate(indicator.warmup):
-        assert np.all(flags[: trades - 1, j] == WARMING)
-        assert np.all(flags[trades - 1 :, j] == READY)
-
-
-@each_indicator
-def test_interpreted_and_compiled_steps_agree_bit_for_bit(indicator: Indicator) -> None:
-    n = 3 * max(indicator.warmup) + 7
-    for name in ("ticks", "flat stretches", "constant", "tiny moves on 1e5"):
-        prices = markets(n)[name]
-        compiled_rows, compiled_state = stepped(indicator, prices, interpreted=False)
-        rows, state = stepped(indicator, prices, interpreted=True)
-        assert same_bits(rows, compiled_rows)
-        assert same_bits(state, compiled_state)
-
-
-@given(prices=PRICES, data=st.data())
-@settings(max_examples=60)
-def test_a_copied_row_goes_on_bit_for_bit(
-    engine: RealTimeFeatureEngine, prices: list[float], data: st.DataObject
-) -> None:
-    whole = engine.run(prices)
-    cut = data.draw(st.integers(0, len(prices)))
+def block_of(engine: RealTimeFeatureEngine, saved: StateBlock | None = None) -> StateBlock:
+    """Rows of SYMBOLS, copied from others if given."""
     block = engine.new_block()
-    row = block.add("A")
-    head = engine.fold(block, np.full(cut, row, dtype=np.int32), ticks(prices[:cut]))
-    other = engine.new_block()
-    other.add("B")
-    row = other.add("A", int(block.last_offset[row]), int(block.last_ts_ns[row]), block.state[row].copy())
-    rest = len(prices) - cut
-    tail = engine.fold(other, np.full(rest, row, dtype=np.int32), ticks(prices[cut:], offset=range(cut, len(prices))))
-    assert same_bits(np.concatenate((head.values, tail.values)), whole.values)
-    assert np.array_equal(np.concatenate((head.flags, tail.flags)), whole.flags)
+    for symbol in SYMBOLS:
+        if saved is None:
+            block.add(symbol)
+        else:
+            row = saved.find(symbol)
+            state = saved.state[row].copy()
+            block.add(symbol, int(saved.last_offset[row]), int(saved.last_ts_ns[row]), state)
+    return block
 
 
-@given(prices=PRICES)
-@settings(max_examples=60)
-def test_every_value_is_a_number_or_has_its_flag(engine: RealTimeFeatureEngine, prices: list[float]) -> None:
-    folded = engine.run(prices)
-    missing = (folded.flags == WARMING) | (folded.flags == UNDEFINED)
-    assert np.array_equal(np.isfinite(folded.values), ~missing)
-    assert np.array_equal(np.isnan(folded.values), missing)
-    assert np.all(missing | (folded.flags == READY))
+def test_a_gap_does_to_each_what_its_family_says(engine: RealTimeFeatureEngine) -> None:
+    block = block_of(engine)
+    events = [Event("A", i, BEGIN + i * S // 100, **numbers(i), reference=(50.0 + i % 7,)) for i in range(N)]
+    engine.fold(block, *columns_of(events))
+    before = block.state[0].copy()
+    engine.fold(block, *columns_of([Event("A", N, events[-1].ts_ns, kind=3, reference=(nan,))]))
+    for indicator, slots in zip(engine.feature_set.indicators, engine.feature_set.slots, strict=True):
+        if indicator.family.on_gap == "reset":
+            assert not block.state[0, slots].any(), indicator.name
+        else:
+            changed = np.flatnonzero(block.state[0, slots].view(np.uint64) != before[slots].view(np.uint64))
+            assert changed.tolist() in ([], [1]), indicator.name
+            assert block.state[0, slots][1] == (2 if indicator.family.on_gap == "decay" else max(indicator.warmup))
+
+
+def numbers(i: int) -> dict[str, Any]:
+    price = 100.0 + i % 5
+    return {"price": price, "size": 1.0, "bid": price - 1, "ask": price + 1, "bid_size": 1.0 + i % 3, "ask_size": 2.0}

@@ -593,3 +593,94 @@ async def test_a_record_with_neither_key_nor_value_on_a_real_kafka(
     await outlet.wait_acknowledged(1)
     (record,) = await read_all(topic)
     assert (record.key, record.value, record.headers) == (None, None, (("reason", b"no-key"),))
+
+
+async def test_closing_takes_back_what_has_not_left(desk: Desk) -> None:
+    """During an outage it would wait in the producer's queue, and be written behind what a later outlet wrote."""
+    desk.put(2)
+    await desk.outlet.close()
+    assert desk.wire._message_accumulator._batches == {}
+    later = Outlet(lambda: desk.wire, TP.topic, TP.partition)
+    await later.open()
+    later.put(Record(b"k", b"0", []))
+    await desk.wire.carry(later)
+    assert desk.wire.log == [0]
+    assert desk.notes == []
+
+
+async def test_closing_leaves_alone_what_others_wait_to_send(desk: Desk) -> None:
+    other = Outlet(lambda: desk.wire, TP.topic, 1)
+    await other.open()
+    other.put(Record(b"k", b"7", []))
+    desk.put(2)
+    await desk.outlet.close()
+    assert list(desk.wire._message_accumulator._batches) == [TopicPartition(TP.topic, 1)]
+
+
+async def test_closing_waits_for_a_batch_that_came_back_without_an_answer(desk: Desk) -> None:
+    """It has its number in the producer's sequence and may be in the log: only another attempt can tell."""
+    desk.put(2)
+    desk.wire.take()
+    desk.wire.send_again()
+    closing = asyncio.create_task(desk.outlet.close())
+    await turns()
+    assert not closing.done()
+    await desk.wire.carry(desk.outlet)
+    await closing
+    assert desk.wire.log == desk.notes == [0, 1]
+
+
+async def test_abandoned_at_once(desk: Desk) -> None:
+    """Without a turn of the loop: what is on the wire stays there, nothing follows it."""
+    desk.put(1)
+    desk.wire.take()
+    desk.put(100)
+    desk.outlet.abandon()
+    assert desk.wire._message_accumulator._batches == {}
+    with pytest.raises(RetryError, match="closed"):
+        await desk.outlet.wait_acknowledged(1)
+    await desk.wire.carry(desk.outlet)
+    assert desk.wire.log == desk.notes == [0]
+    await desk.outlet.close()
+    gc.collect()
+
+
+async def test_abandoned_before_it_was_opened() -> None:
+    outlet = Outlet(Wire, TP.topic, TP.partition)
+    outlet.abandon()
+    await outlet.close()
+
+
+async def test_an_error_of_whoever_is_told_keeps_nobody_waiting() -> None:
+    """It is not Kafka's, so another attempt would not help: it comes out as it is."""
+    wire = Wire()
+
+    def broken(_: Sequence[int]) -> None:
+        raise ZeroDivisionError("in a metric")
+
+    failed: list[int] = []
+    outlet = Outlet(lambda: wire, TP.topic, 0, on_acknowledged=broken, on_failed=lambda: failed.append(1))
+    await outlet.open()
+    outlet.put(Record(b"k", b"0", []))
+    outlet.put(Record(b"k", b"1", []))
+    waiter = asyncio.create_task(outlet.wait_acknowledged(3))
+    await turns()
+    await wire.carry(outlet)
+    with pytest.raises(ZeroDivisionError, match="in a metric"):
+        await waiter
+    assert failed == [1]
+    await outlet.close()
+
+
+async def test_an_error_while_records_wait_for_room_keeps_nobody_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(batch: MessageBatch) -> None:
+        raise ZeroDivisionError(f"aiokafka's, about {batch}")
+
+    monkeypatch.setattr(MessageBatch, "wait_drain", broken)
+    desk.put(100)
+    with pytest.raises(ZeroDivisionError):
+        await desk.outlet.wait_acknowledged(100)
+    assert desk.failures == 1
+    await desk.outlet.close()

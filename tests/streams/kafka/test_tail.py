@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
 from deploy.local import Endpoints
-from streams.errors import StateError
+from streams.errors import RetryError, StateError
 from streams.kafka import tail as module
-from streams.kafka.tail import Checkpoint, Tail, TailReader
+from streams.kafka.log_reader import LogReader
+from streams.kafka.tail import Tail, TailReader
+from tests.agents.virtual_time import run
 from tests.streams.kafka.conftest import MakeTopic
 
 Headers = list[tuple[str, bytes]]
@@ -21,7 +23,7 @@ Headers = list[tuple[str, bytes]]
 @pytest.fixture
 async def reader(services: Endpoints) -> AsyncIterator[TailReader]:
     """As agents.pipeline makes it."""
-    made = TailReader(AIOKafkaConsumer(bootstrap_servers=services.bootstrap_servers, enable_auto_commit=False))
+    made = TailReader(LogReader(services.bootstrap_servers))
     await made.start()
     yield made
     await made.stop()
@@ -85,7 +87,7 @@ async def test_without_a_checkpoint_only_a_window_is_read(
     await write(producer, topic, [14, 16, 17])
     got = await reader.read(topic, 0, 0, None)
     # The window's four, and the one before it.
-    assert got == Tail(existing={12, 13, 14, 16, 17}, floor=12, last=17, end=7)
+    assert got == Tail(existing={12, 13, 14, 16, 17}, floor=13, last=17, end=7)
     assert [source for source in range(20) if not got.has(source)] == [15, 18, 19]
 
 
@@ -102,7 +104,7 @@ async def test_the_whole_of_a_long_tail(reader: TailReader, producer: AIOKafkaPr
     got = await reader.read(topic, 0, 100, 50)
     assert (got.existing, got.floor, got.last) == (set(range(100, 6_000)), 0, 5_999)
     got = await reader.read(topic, 0, 0, None)
-    assert (got.existing, got.floor) == (set(range(999, 6_000)), 999)
+    assert (got.existing, got.floor) == (set(range(999, 6_000)), 1_000)
 
 
 async def test_deleted_records(
@@ -145,9 +147,7 @@ async def test_transaction_markers_are_no_records(reader: TailReader, services: 
         assert [await reader.first_offset(topic, 0, offset) for offset in (1, 3)] == [2, None]
 
 
-async def test_readers_share_one_consumer_in_turn(
-    reader: TailReader, producer: AIOKafkaProducer, make_topic: MakeTopic
-) -> None:
+async def test_any_number_reads_at_once(reader: TailReader, producer: AIOKafkaProducer, make_topic: MakeTopic) -> None:
     topics = [await make_topic(f"out{place}") for place in range(3)]
     for place, name in enumerate(topics):
         await write(producer, name, range(place * 100, place * 100 + 50))
@@ -159,7 +159,9 @@ async def test_readers_share_one_consumer_in_turn(
 
 async def test_a_topic_made_anew_is_refused(reader: TailReader, producer: AIOKafkaProducer, topic: str) -> None:
     await write(producer, topic, [1])
-    with pytest.raises(StateError, match=r"\[0\] ends at 1, but the last checkpoint left it at 2: .*HAYATE_APP_ID"):
+    with pytest.raises(
+        StateError, match=r"\[0\] ends at 1, but the last checkpoint left it at 2: .*faust -A app state reset"
+    ):
         await reader.read(topic, 0, 0, 2)
 
 
@@ -187,9 +189,90 @@ def test_has() -> None:
     assert [source for source in range(12) if tail.has(source)] == [0, 1, 2, 3, 4, 7, 9]
 
 
-def test_checkpoint_metadata_is_read_back_and_fits_a_commit() -> None:
-    checkpoint = Checkpoint(ends={f"prefix-{name}": 2**63 - 1 for name in ("features", "ticks-rejected")}, seen=7)
-    raw = msgspec.json.encode(checkpoint)
-    assert msgspec.json.decode(raw, type=Checkpoint) == checkpoint
-    assert len(raw) < 4_096, "offset.metadata.max.bytes"
-    assert msgspec.json.decode(b'{"ends":{}}', type=Checkpoint).seen == -1
+async def test_poison_is_told_from_other_rejects(reader: TailReader, producer: AIOKafkaProducer, topic: str) -> None:
+    reasons = [b"poison", b"late", b"poison", b"bad-json", b"poison"]
+    for source, reason in enumerate(reasons, 10):
+        headers = [("src", b"%d" % source), ("reason", reason)]
+        await producer.send_and_wait(topic, b"v", partition=0, headers=headers)
+    got = await reader.read(topic, 0, 12, 0)
+    assert (got.existing, got.poisoned) == ({12, 13, 14}, {12, 14}), "what is committed is not asked about again"
+
+
+async def test_records_larger_than_an_answer(reader: TailReader, make_topic: MakeTopic, services: Endpoints) -> None:
+    topic = await make_topic("out", **{"max.message.bytes": "4000000"})
+    client = AIOKafkaProducer(bootstrap_servers=services.bootstrap_servers, max_request_size=4_000_000)
+    await client.start()
+    try:
+        for source in range(3):
+            headers = [("src", b"%d" % source)]
+            await client.send_and_wait(topic, b"v" * 2_500_000, partition=0, headers=headers)
+    finally:
+        await client.stop()
+    assert (await reader.read(topic, 0, 0, 0)).existing == {0, 1, 2}
+
+
+class SomeLog:
+    """Partition 1 has no leader; the others are empty."""
+
+    async def start(self) -> None:
+        """Nothing."""
+
+    async def stop(self) -> None:
+        """Nothing."""
+
+    async def bounds(self, tp: TopicPartition) -> tuple[int, int]:
+        """Of an empty log."""
+        await asyncio.sleep(0.1)
+        if tp.partition == 1:
+            await asyncio.Event().wait()
+        return 0, 0
+
+    async def fetch(self, tp: TopicPartition, offset: int) -> tuple[list[ConsumerRecord], int]:
+        """Not asked: it is empty."""
+        raise AssertionError(tp, offset)
+
+
+def test_a_partition_without_leader_keeps_nobody_else_waiting() -> None:
+    async def scenario() -> None:
+        reader = TailReader(SomeLog())
+        await reader.start()
+        asked = [asyncio.create_task(reader.read("out", partition, 0, None)) for partition in range(8)]
+        await asyncio.sleep(0.2)
+        assert [task.done() for task in asked] == [True, False, *[True] * 6]
+        with pytest.raises(RetryError, match=r"out\[1\]: its leader did not answer within 15 s") as raised:
+            await asked[1]
+        assert isinstance(raised.value.__cause__, TimeoutError)
+        for question in (reader.end("out", 1), reader.first_offset("out", 1, 0)):
+            with pytest.raises(RetryError, match=r"out\[1\]"):
+                await question
+        await reader.stop()
+
+    run(scenario())
+
+
+async def test_a_topic_that_comes_later(reader: TailReader, make_topic: MakeTopic) -> None:
+    """Unknown to the client at first, as after its metadata went stale."""
+    await reader.end(await make_topic("one"), 0)
+    assert await reader.end(await make_topic("two"), 0) == 0
+
+
+async def test_a_read_that_is_refused_for_good_raises(services: Endpoints, topic: str) -> None:
+    log = LogReader(services.bootstrap_servers)
+    await log.stop()
+    await log.start()
+    try:
+        with pytest.raises(OffsetOutOfRangeError):
+            await log.fetch(TopicPartition(topic, 0), 5)
+    finally:
+        await log.stop()
+
+
+async def test_a_partition_that_does_not_exist_is_asked_for_again(services: Endpoints, topic: str) -> None:
+    log = LogReader(services.bootstrap_servers)
+    await log.start()
+    try:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await log.bounds(TopicPartition(topic, 7))
+    finally:
+        await log.stop()

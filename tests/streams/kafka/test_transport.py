@@ -1,6 +1,7 @@
 """The guarded transport: Faust's own classes, around a real consumer."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,10 @@ from faust.types import TP
 
 from deploy.local import Endpoints
 from streams.kafka.batching import Batch
-from streams.kafka.transport import Consumer, ConsumerThread, Producer, _ReadOffsets, transport_for
+from streams.kafka.consumer_thread import ConsumerThread
+from streams.kafka.outage_log import Thinned
+from streams.kafka.producer import Producer
+from streams.kafka.transport import Consumer, _ReadOffsets, transport_for
 from tests.streams.kafka.conftest import MakeTopic
 
 BATCHED = "batched"
@@ -112,6 +116,17 @@ async def test_the_broker_may_hold_a_fetch_for_a_tenth_of_a_second_only() -> Non
     assert client._fetch_max_wait_ms == 100
 
 
+async def test_the_clients_of_a_worker_are_guarded() -> None:
+    """streams/kafka/client.py says against what; and aiokafka's loggers are thinned out."""
+    transport = unstarted("kafka://127.0.0.1:1")
+    consumer = consumer_of(transport)._thread._create_worker_consumer(transport)
+    producer: Any = transport.create_producer()
+    for client in (consumer._client, producer._new_producer().client):
+        assert {"send", "_get_conn", "bootstrap"} <= vars(client).keys()
+    assert "stop" in vars(consumer)
+    assert any(isinstance(found, Thinned) for found in logging.getLogger("aiokafka").filters)
+
+
 async def test_polls_of_batched_topics_are_batches(joined: Joined) -> None:
     polled = await joined.poll()
     ((tp, batch),) = polled.items()
@@ -157,6 +172,15 @@ async def test_commits_carry_metadata_and_are_read_from_the_broker(joined: Joine
     for offset, metadata in ((0, ""), (4, '{"ends":{"é":3}}'), (2, "back")):
         await consumer.commit_with_metadata({joined.tp: (offset, metadata)}, 10)
         assert await consumer.committed_with_metadata(joined.tp, 10) == (offset, metadata)
+
+
+async def test_progress_is_what_the_broker_says(joined: Joined, producer: AIOKafkaProducer) -> None:
+    """Not what was fetched: nobody has polled, and the end is known; without a commit it is 0."""
+    assert await joined.consumer.progress([joined.tp]) == {joined.tp: (0, 10)}
+    await joined.consumer.commit_with_metadata({joined.tp: (4, "mine")}, 10)
+    await producer.send_and_wait(joined.tp.topic, b"more", partition=0)
+    assert await joined.consumer.progress([joined.tp]) == {joined.tp: (4, 11)}
+    assert await joined.consumer.progress([]) == {}
 
 
 async def test_the_commit_of_an_old_generation_is_refused(joined: Joined) -> None:
@@ -256,9 +280,18 @@ def message_at(topic: str, offset: int) -> Any:
 
 
 async def drained(polls: list[Any], *, suspended: bool = False, stopping: bool = False) -> list[tuple[str, int]]:
-    """What is delivered of these polls; an exception among them is raised by the poll, and the last ends it."""
+    """What is delivered of these polls, to agents that take a while; an exception among them is raised by the poll,
+    and the last ends it."""
     delivered: list[Any] = []
     consumer = consumer_of(unstarted("kafka://127.0.0.1:1"), delivered)
+    deliver: Any = consumer.callback
+
+    async def slowly(message: Any) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await deliver(message)
+
+    consumer.callback = slowly
     fetcher = faust.Service()
     if suspended:
         consumer.suspend_flow.set()
@@ -283,6 +316,12 @@ async def drained(polls: list[Any], *, suspended: bool = False, stopping: bool =
 async def test_batches_are_delivered_whatever_was_read_before() -> None:
     polls = [[message_at(BATCHED, 5), message_at(BATCHED, 3)], [], [message_at(BATCHED, 3)]]
     assert await drained(polls) == [(BATCHED, 5), (BATCHED, 3), (BATCHED, 3)]
+
+
+async def test_a_batch_is_delivered_whole_also_while_the_flow_is_suspended() -> None:
+    """Faust would drop it half way; a lane of an old generation knows what to do with it."""
+    assert await drained([[message_at(BATCHED, 5)]], suspended=True) == [(BATCHED, 5)]
+    assert await drained([[message_at(OTHER, 5)]], suspended=True) == []
 
 
 async def test_other_records_are_delivered_from_the_read_offset_on() -> None:

@@ -1,0 +1,120 @@
+"""What owns the aiokafka consumer, with its holes closed. Each guard names the version and the symptom it is for."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import aiokafka
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode.threads import WorkerThread
+from mode.utils.futures import maybe_async
+
+from streams.kafka.batching import Batch
+from streams.kafka.client import guard_client, guard_stop
+from streams.kafka.outage_log import thin_out
+
+if TYPE_CHECKING:
+    from streams.kafka.transport import Consumer
+
+
+class SameLoop(WorkerThread):
+    """Takes the place of the consumer's thread: serves it as a task of the loop that everything else runs in."""
+
+    def start(self) -> None:
+        """Serve."""
+        self._task = asyncio.ensure_future(self.service._serve())
+
+    def stop(self) -> None:
+        """The service has ended by itself when Faust calls this."""
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """What owns the aiokafka consumer: a thread in faust 0.15.3, here a task in the worker's own loop.
+
+    Between two threads every poll costs two wake-ups and, worse, each waits for the other's turn with the interpreter
+    after every system call. And a seek from the one while the other polls is lost, or ends the worker with a KeyError.
+    In one loop there is no such race.
+    """
+
+    _epochs: dict[TP, int]
+
+    async def _gather_remaining_tasks(self) -> None:
+        """Not here: it cancels every task of the loop, which is not the consumer's alone."""
+
+    async def call_thread(self, fun: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        """Call directly: there is no other thread."""
+        return await maybe_async(fun(*args, **kwargs))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._epochs = defaultdict(int)
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # faust 0.15.3 hard-codes 1,500 ms, which a joining worker waits for before it sees the rebalance.
+        consumer._fetch_max_wait_ms = 100
+        guard_client(consumer._client)
+        guard_stop(consumer)
+        thin_out()
+        if (membership := cast("Consumer", self.consumer).membership) is not None:
+            membership.prepare(consumer)
+        return consumer
+
+    async def on_start(self) -> None:
+        """Connect; Faust subscribes, and so joins, only after this."""
+        await super().on_start()
+        if (membership := cast("Consumer", self.consumer).membership) is not None:
+            membership.attach(self._ensure_consumer())
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
+    ) -> Any:
+        polled = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        batched = cast("Consumer", self.consumer).batched_topics
+        return {
+            tp: Batch(tp, records, self._epochs[tp]) if tp.topic in batched else records
+            for tp, records in ((TP(tp.topic, tp.partition), records) for tp, records in polled.items())
+            if records
+        }
+
+    def fetch_only(self, tps: Iterable[TP], *, fetching: bool) -> None:
+        """Have aiokafka fetch these partitions, or not; those that are not assigned any more are left alone."""
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        for tp in tps:
+            if TopicPartition(*tp) in assigned:
+                (consumer.resume if fetching else consumer.pause)(TopicPartition(*tp))
+
+    async def reread(self, tp: TP, offset: int) -> int:
+        """Seek `tp` to `offset`; polls from now on carry the returned epoch."""
+        self._ensure_consumer().seek(TopicPartition(*tp), offset)
+        self._epochs[tp] += 1
+        return self._epochs[tp]
+
+    async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
+        """Commit offsets with their metadata as the current member of the group.
+
+        Raises:
+            aiokafka.errors.CommitFailedError: the group has moved on; the partitions may be another worker's.
+        """
+        await self._ensure_consumer().commit(
+            {TopicPartition(*tp): OffsetAndMetadata(*offset) for tp, offset in offsets.items()}
+        )
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """Offsets and metadata as the broker has them; partitions without a commit are left out."""
+        consumer = self._ensure_consumer()
+        found = await consumer._coordinator.fetch_committed_offsets([TopicPartition(*tp) for tp in tps])
+        return {TP(tp.topic, tp.partition): (at.offset, at.metadata) for tp, at in found.items()}
+
+    async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Offsets behind the last records, as the leaders have them (a fetch that hangs leaves `highwater` behind)."""
+        found = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
+        return {TP(tp.topic, tp.partition): end for tp, end in found.items()}
