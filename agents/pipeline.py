@@ -104,7 +104,14 @@ class AsyncPredictionPipeline:
 
     async def start(self) -> None:
         """Compile, connect, touch everything whose first use is slow: no tick waits for that later."""
-        log.info("feature set %s@%s: compiling", self._engine.feature_set.name, self._engine.feature_set.version)
+        feature_set = self._engine.feature_set
+        log.info(
+            "feature set %s@%s: %d outputs, %d numbers of state per symbol",
+            feature_set.name,
+            feature_set.version,
+            len(feature_set.outputs),
+            feature_set.width,
+        )
         self._engine.warm_up()
         self._system.warm_up()
         await self._tails.start()

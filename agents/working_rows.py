@@ -129,6 +129,7 @@ class WorkingRows:
         self._count()
         self._metrics.symbols.dec(len(self._block))
         self._block = self._engine.new_block()
+        self._counted = np.zeros(len(COUNTERS))
         self._idle.clear()
         if self._saved is not None:
             await self._saved.close()

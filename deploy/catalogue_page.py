@@ -78,10 +78,7 @@ def _specification(family: Family) -> str:
 def _warmups(feature_set: FeatureSet) -> str:
     lines = [
         "## Warm-up of the default set\n",
-        (
-            "How many steps (trades, closed bars, quotes or ticks, as the table above says) each output needs for its first"
-            " value.\n"
-        ),
+        "Steps (trades, closed bars, quotes or ticks: see the tables) until the first value of each output.\n",
         "| output | steps |",
         "|---|---|",
     ]
