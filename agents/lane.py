@@ -252,8 +252,9 @@ class Lane:
         self.quarantine.know(self._outputs.poisoned)
         self.quarantine.settle(committed)
         self._check_trusted()
-        if self.unsettled is not None and self.unsettled[0] <= committed:
+        if self.unsettled is not None and self.unsettled[0] == committed:
             # The lane before this one did commit: nobody recovers the table when a lane is made anew in one process.
+            # (A later commit would be another worker's, and newer than these rows.)
             self.unsettled[1].to_store()
         self.unsettled = None
         self.job.open(self.tp.partition, checkpoint)

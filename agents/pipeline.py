@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from tables.indicator_state import IndicatorStateTable
 
 log = logging.getLogger(__name__)
 
+CALENDAR_AHEAD_NS = 14 * 86_400 * 1_000_000_000
 STORE_STOP_S = 1.0
 """The last flush to Redis, after the lanes are closed; what it misses comes with the next features."""
 CLOSE_S = 1.0
@@ -112,6 +114,9 @@ class AsyncPredictionPipeline:
             len(feature_set.outputs),
             feature_set.width,
         )
+        now_ns = time.time_ns()
+        # A calendar that ends soon is refused here, for a market beyond its end would count as closed.
+        self._engine.sessions.require((now_ns, now_ns + CALENDAR_AHEAD_NS))
         self._engine.warm_up()
         self._system.warm_up()
         await self._tails.start()

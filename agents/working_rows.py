@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -14,6 +15,7 @@ from agents.metrics import Metrics
 from streams import layout
 from streams.columns import F64, SKIPPED, UNTOUCHED, Folded, TickColumns
 from streams.engine import RealTimeFeatureEngine
+from streams.errors import StateError
 from streams.marks import Clock
 from streams.ticks import Decoded
 from tables.indicator_state import PartitionRows, Row, RowWrite, decode_row, encode_row
@@ -68,8 +70,9 @@ class WorkingRows:
         one of its bars."""
         self._saved = saved
         if self._aliases and (value := saved.get(REFERENCES)) is not None:
-            row = self._decoded(REFERENCES, value, len(self._references))
-            self._references, self._references_offset = row.state, row.offset
+            with suppress(StateError):  # of another feature set, before a migration: the next copies say it anew
+                row = self._decoded(REFERENCES, value, len(self._references))
+                self._references, self._references_offset = row.state, row.offset
         if self._engine.feature_set.has_time_bars:
             for symbol, value in saved.items():
                 if symbol != REFERENCES:

@@ -70,6 +70,7 @@ class RealTimeFeatureEngine:
         self._cache_dir = cache_dir
         self._kernel: Kernel | None = None
         self._k = len(feature_set.outputs)
+        self._layout_hash = feature_set.layout_hash
         self._bars_per_tick = len(feature_set.intervals) if feature_set.options.publish_bars else 0
 
     def new_block(self) -> StateBlock:
@@ -90,7 +91,7 @@ class RealTimeFeatureEngine:
             StateError: when the block was made for another feature set.
             ValueError: when the arrays differ in length; IndexError: when a row does not exist. Nothing is folded then.
         """
-        if block.layout_hash != self.feature_set.layout_hash:
+        if block.layout_hash != self._layout_hash:
             raise StateError(
                 f"the block was not made for feature set {self.feature_set.name} ({self.feature_set.version}); "
                 "use new_block() of the same engine"

@@ -3,9 +3,17 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiokafka
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -14,10 +22,14 @@ from mode.utils.futures import maybe_async
 
 from streams.kafka.batching import Batch
 from streams.kafka.client import guard_client, guard_stop
+from streams.kafka.generation import is_current
 from streams.kafka.outage_log import thin_out
 
 if TYPE_CHECKING:
     from streams.kafka.transport import Consumer
+
+RETRY_S: Final = 0.1
+"""Between a question that the coordinator could not answer now and the next try."""
 
 
 class SameLoop(WorkerThread):
@@ -99,14 +111,52 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return self._epochs[tp]
 
     async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
-        """Commit offsets with their metadata as the current member of the group.
+        """Commit offsets with their metadata as the member of the group's present generation.
+
+        aiokafka 0.14 commits as whoever it is when the request goes out. After the first refusal that is nobody: its
+        generation is then -1, with which a broker takes the commit of anybody while the group has no members. Seen: of
+        a worker that was asleep, whose successor had died meanwhile; its commits went back, and its rows to the local
+        store over newer ones. And a commit that is tried again could go out in a later generation than it belongs to.
 
         Raises:
             aiokafka.errors.CommitFailedError: the group has moved on; the partitions may be another worker's.
+            aiokafka.errors.IllegalStateError: they are not assigned to this worker.
         """
-        await self._ensure_consumer().commit(
-            {TopicPartition(*tp): OffsetAndMetadata(*offset) for tp, offset in offsets.items()}
-        )
+        consumer: Any = self._ensure_consumer()
+        coordinator = consumer._coordinator
+        generation = coordinator.generation
+        committed = {TopicPartition(*tp): OffsetAndMetadata(*offset) for tp, offset in offsets.items()}
+        if strange := committed.keys() - consumer.assignment():
+            raise IllegalStateError(f"not assigned: {strange}")
+        while True:
+            await coordinator.ensure_coordinator_known()
+            async with coordinator._commit_lock:
+                # No await between this and the request.
+                if generation < 0 or coordinator.generation != generation:
+                    raise CommitFailedError("the group has moved on")
+                try:
+                    await coordinator._do_commit_offsets(None, committed)
+                except (UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError) as error:
+                    raise CommitFailedError(f"the group has moved on: {error!r}") from error
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+                else:
+                    return
+            await asyncio.sleep(RETRY_S)
+
+    async def committed_by_us(self, tp: TP) -> tuple[int, str] | None:
+        """Offset and metadata of `tp`, None without a commit, asked for by a member that the group has still known
+        after the answer: nobody else has committed since the partition was assigned to this one.
+
+        A worker that was cut off may reach the broker again before it hears that its partitions are another's. What
+        that one has committed fits none of the rows here.
+        """
+        while True:
+            found = await self.committed([tp])
+            if await is_current(self._ensure_consumer()):
+                return found.get(tp)
+            await asyncio.sleep(RETRY_S)
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
         """Offsets and metadata as the broker has them; partitions without a commit are left out."""

@@ -106,10 +106,14 @@ class TailReader:
             start = max(begin, end - WINDOW if since is None else since)
             tail = Tail(end=end)
             # One record before `start` says what `prev` of the next one is.
-            sources = []
-            for record in await self._records(tp, max(begin, start - 1), end):
-                source = _source(record)
-                sources.append(source)
+            records = await self._records(tp, max(begin, start - 1), end)
+            sources = [_source(record) for record in records]
+            while since is None and start > begin and len(set(sources)) == 1:
+                # Outputs of one source, such as the bars that one mark closed, fill the window: which of them exist?
+                behind, start = max(begin, start - 1), max(begin, start - WINDOW)
+                earlier = await self._records(tp, max(begin, start - 1), behind)
+                records, sources = earlier + records, [_source(record) for record in earlier] + sources
+            for record, source in zip(records, sources, strict=True):
                 if source >= committed:
                     if header(record.headers, REASON) == POISON:
                         tail.poisoned.add(source)
@@ -119,7 +123,7 @@ class TailReader:
             tail.last = max(sources, default=-1)
             if since is None and start > begin:
                 # Of the first source in the window some outputs may stand before it; they exist, as the window's do.
-                tail.floor = min(sources, default=0) + (len(set(sources)) > 1)
+                tail.floor = min(sources, default=-1) + 1
             return tail
 
     async def first_offset(self, topic: str, partition: int, offset: int) -> int | None:

@@ -112,8 +112,12 @@ class Consumer(driver.Consumer):
         await asyncio.wait_for(self._thread.commit_with_metadata(offsets), timeout_s)
 
     async def committed_with_metadata(self, tp: TP, timeout_s: float) -> tuple[int, str] | None:
-        """The broker's committed offset of `tp` and its metadata (Faust's own idea of it is stale after a start)."""
-        return (await asyncio.wait_for(self._thread.committed([tp]), timeout_s)).get(tp)
+        """The broker's committed offset of `tp` and its metadata (Faust's own idea of it is stale after a start).
+
+        Raises:
+            TimeoutError: no coordinator answered in time, or none that knows this worker as a member.
+        """
+        return await asyncio.wait_for(self._thread.committed_by_us(tp), timeout_s)
 
     async def progress(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
         """Committed offset (0 without a commit) and end of each partition, as the broker has them: one request to the

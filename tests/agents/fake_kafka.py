@@ -208,9 +208,13 @@ class FakeBroker:
 
     async def committed_with_metadata(self, tp: TP, timeout_s: float) -> tuple[int, str] | None:
         """As Consumer.committed_with_metadata."""
-        assert timeout_s > 0
-        await self._answer()
-        return self.kafka.committed.get(tp)
+        async with asyncio.timeout(timeout_s):
+            while True:
+                await self._answer()
+                found = self.kafka.committed.get(tp)
+                if await self.confirm():
+                    return found
+                await asyncio.sleep(0.1)
 
     async def confirm(self) -> bool:
         """As HayateApp.confirmed."""

@@ -1,7 +1,9 @@
 """Lanes under a schedule of everything that happens to a worker: what comes out is what one undisturbed run gives."""
 
 import asyncio
+from functools import partial
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.lanes import CHECKPOINT_DEADLINE_S, DROP_DEADLINE_S
+from agents.quarantine import Quarantine
 from agents.restarts import FIRST_PAUSE_S
 from streams.errors import StateError
 from streams.kafka.batching import Batch
@@ -232,6 +235,65 @@ def test_a_restarted_zombie_stores_nothing() -> None:
         await until(lambda: worker.restarts)
         await asyncio.sleep(5)
         assert worker.store.rows == {}
+        await worker.stop()
+
+    simulated(scenario)
+
+
+def test_a_zombie_begins_nothing_behind_its_heirs_commits() -> None:
+    """It was cut off in the middle of a commit, and reaches the broker again before it hears that its partition has
+    gone on elsewhere: its rows fit none of what its heir has committed."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        zombie = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        await zombie.open()
+        zombie.broker.commit_errors.append((produce_error(), False))
+        zombie.poll()
+        await until(lambda: zombie.restarts)
+        kafka.generation += 1
+        heir = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        await heir.open()
+        some_ticks(kafka)
+        await settle(heir)
+        for _ in range(100):
+            zombie.poll()
+            await asyncio.sleep(1.0)
+        assert zombie.fatal == []
+        assert len(zombie.jobs) > 1
+        assert all(not job._rows for job in zombie.jobs[1:])
+        assert zombie.store.rows == {}
+        await heir.stop()
+        kafka.generation += 1
+        await zombie.revoke()
+        zombie.assign()
+        some_ticks(kafka)
+        await settle(zombie)
+        await zombie.stop()
+        check(kafka)
+
+    simulated(scenario)
+
+
+def test_rows_that_are_older_than_the_commit_are_not_stored() -> None:
+    """Unsettled ones are stored where exactly their commit is found."""
+
+    async def scenario(kafka: FakeKafka) -> None:
+        some_ticks(kafka)
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+        await worker.open()
+        for behind, stored in ((1, []), (0, ["stored"]), (-1, [])):
+            found: list[str] = []
+            rows: Any = SimpleNamespace(to_store=partial(found.append, "stored"))
+            kafka.committed[INPUT] = (5, "")
+            lane = worker.lanes._lane(INPUT, Quarantine(INPUT))
+            lane.unsettled = (5 - behind, rows)
+            running = asyncio.create_task(lane.run())
+            await until(lambda lane=lane: lane.processed is not None)
+            assert found == stored
+            assert lane.unsettled is None
+            running.cancel()
+            await asyncio.wait([running])
         await worker.stop()
 
     simulated(scenario)

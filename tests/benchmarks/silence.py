@@ -274,7 +274,12 @@ async def run(stack: LocalStack, folder: Path, options: argparse.Namespace) -> N
                 pair = Pair(world, pulse, stack)
                 for name in options.faults:
                     title, fault = FAULTS[name]
-                    found = [await measure(pair, fault) for _ in range(options.rounds)]
+                    try:
+                        found = [await measure(pair, fault) for _ in range(options.rounds)]
+                    except TimeoutError as error:
+                        if feed.poll() is None:
+                            raise
+                        raise RuntimeError("no worker is to blame: the load has ended by itself, see above") from error
                     kept[members][name] = [asdict(each) for each in found]
                     own, others = max(each.own for each in found), max(each.others for each in found)
                     table[title].append(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from aiokafka import ConsumerRecord
@@ -9,13 +10,24 @@ from aiokafka import ConsumerRecord
 from agents.decision.ensemble import EnsembleSystem
 from agents.decision.feature_records import FeatureRecordDecoder
 from agents.decision.signals import encode_signals
-from streams.columns import APPLIED, LATE
+from streams.bars import BarEncoder
+from streams.columns import APPLIED, LATE, WARM, Folded, TickColumns
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_records import FeatureEncoder
 from streams.feature_set import FeatureSet
 from streams.state_block import StateBlock
-from streams.ticks import TickDecoder
+from streams.ticks import Decoded, TickDecoder
 from tables.indicator_state import Row, encode_row
+
+
+class BarRecord(NamedTuple):
+    """One record of `bars`."""
+
+    partition: int
+    source: int
+    """Offset of the tick or clock mark that closed it."""
+    symbol: str
+    value: bytes
 
 
 @dataclass
@@ -26,6 +38,8 @@ class Outcome:
     """Id -> record."""
     rejected: dict[str, str] = field(default_factory=dict)
     """Id -> reason."""
+    bars: dict[str, BarRecord] = field(default_factory=dict)
+    """Id -> record."""
     rows: dict[tuple[int, str], bytes] = field(default_factory=dict)
     """(partition, symbol) -> final row."""
     rows_at: dict[tuple[int, str, int], bytes] = field(default_factory=dict)
@@ -33,12 +47,14 @@ class Outcome:
 
 
 class Offline:
-    """What a run over a log must give, by the same engine in one go: the bytes of every feature, signal and row."""
+    """What a run over a log must give, by the same engine in one go: the bytes of every feature, bar, signal and
+    row. For feature sets without reference symbols."""
 
     def __init__(self, feature_set: str = "default", partitions: int = 8) -> None:
         self._set = FeatureSet.load(feature_set)
         self._engine = RealTimeFeatureEngine(self._set)
         self._encoder = FeatureEncoder(self._set.outputs, self._set.version)
+        self._bars = BarEncoder(self._set.intervals, self._set.version)
         self._system = EnsembleSystem(self._set.outputs)
         self._features = FeatureRecordDecoder(self._set.outputs, self._set.version)
         self._ticks = TickDecoder(partitions)
@@ -76,16 +92,39 @@ class Offline:
         decoded = self._ticks.decode(records)
         for record, reason, _ in decoded.rejected:
             outcome.rejected[_id_of(record)] = reason
-        if not decoded.symbols:
+        partition, start = records[0].partition, 0
+        for mark in decoded.clocks:
+            self._ticks_between(block, decoded, start, mark.place, outcome)
+            start = mark.place
+            due = sorted(str(block.symbols[i]) for i in block.due(mark.ts_ns, mark.clock))
+            if due:
+                columns = TickColumns.of_mark(mark.offset, mark.ts_ns, mark.clock, len(due), 0)
+                folded = self._engine.fold(block, np.array([block.find(s) for s in due], np.int32), columns)
+                self._closed(block, partition, columns, folded, outcome)
+        self._ticks_between(block, decoded, start, len(decoded.symbols), outcome)
+
+    def _ticks_between(self, block: StateBlock, decoded: Decoded, start: int, stop: int, outcome: Outcome) -> None:
+        if start == stop:
             return
-        rows = [block.find(s) if block.find(s) >= 0 else block.add(s) for s in decoded.symbols]
-        folded = self._engine.fold(block, np.array(rows, np.int32), decoded.columns)
-        ids = [_id_of(record) for record in decoded.records]
-        times = decoded.columns.ts_ns.tolist()
+        symbols, records = decoded.symbols[start:stop], decoded.records[start:stop]
+        columns = decoded.columns.take(slice(start, stop))
+        rows = [block.find(s) if block.find(s) >= 0 else block.add(s) for s in symbols]
+        folded = self._engine.fold(block, np.array(rows, np.int32), columns)
+        self._closed(block, records[0].partition, columns, folded, outcome)
+        ids = [_id_of(record) for record in records]
+        times = columns.ts_ns.tolist()
         prices, values = folded.price.tolist(), folded.values.tolist()
-        encoded = self._encoder.encode(ids, decoded.symbols, times, prices, values, folded.flags)
+        encoded = self._encoder.encode(ids, symbols, times, prices, values, folded.flags)
         outcome.features |= {ids[i]: encoded[i][0] for i in np.flatnonzero(folded.verdict == APPLIED).tolist()}
         outcome.rejected |= dict.fromkeys((ids[i] for i in np.flatnonzero(folded.verdict == LATE).tolist()), "late")
+
+    def _closed(self, block: StateBlock, partition: int, columns: TickColumns, folded: Folded, to: Outcome) -> None:
+        if not len(folded.bars) or not self._set.publishes_bars:
+            return
+        for bar in self._bars.encode(folded.bars, block.symbols):
+            if columns.kind[bar.tick] != WARM:
+                assert bar.id not in to.bars, f"{bar.id} closes twice"
+                to.bars[bar.id] = BarRecord(partition, int(columns.offset[bar.tick]), bar.symbol, bar.value)
 
     def _row(self, block: StateBlock, i: int) -> bytes:
         return encode_row(

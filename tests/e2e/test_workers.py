@@ -1,11 +1,14 @@
 """Several workers, and workers that go: partitions move, and nothing that comes out changes because of it."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Callable
 from functools import partial
 
-from tests.e2e.world import DEADLINE_S, World, until
+import pytest
+
+from tests.e2e.world import DEADLINE_S, Worker, World, until
 
 TICKS = 12_000
 FEED = ("simulate", "--symbols", "40", "--rate", "1000", "--count", str(TICKS))
@@ -42,6 +45,35 @@ async def test_killed_and_back(make_world: Callable[..., World]) -> None:
     assert await asyncio.to_thread(feed.wait, DEADLINE_S) == 0
     assert await world.check(worker) == TICKS
     assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+async def test_one_that_comes_back_in_time_disturbs_nobody(
+    make_world: Callable[..., World], how: signal.Signals
+) -> None:
+    """Killed, or ended by SIGTERM while it is to stay in the group: the same member in the same generation takes up the
+    same partitions, and the other worker hears nothing of it."""
+    stays = str(how == signal.SIGTERM).lower()
+    world = make_world(HAYATE_SESSION_TIMEOUT_S="60", HAYATE_STAY_IN_GROUP=stays)
+    one, two = (world.start_worker(name) for name in ("one", "two"))
+    await one.ready()
+    await two.ready()
+    # Whoever joined last was ready last, and the other one has heard of it.
+    await until(lambda: generations(one)[-1:] == generations(two)[-1:], "both are in one generation", two)
+    await one.ready()
+    before, undisturbed = generations(one)[-1], generations(two)
+    one.stop(how)
+    again = world.start_worker("one")
+    await again.ready()
+    assert world.feed(*FEED).wait(DEADLINE_S) == 0
+    assert await world.check(again) == TICKS
+    assert generations(again) == [before]
+    assert generations(two) == undisturbed
+
+
+def generations(worker: Worker) -> list[str]:
+    """Those that it was a member of, in their order."""
+    return re.findall(r"Joined group '[^']*' \(generation (\d+)\)", worker.log.read_text())
 
 
 async def test_a_clean_restart_repeats_nothing(make_world: Callable[..., World]) -> None:

@@ -26,6 +26,7 @@ LONG = bool(os.environ.get("CYCLES"))
 """Whether this is the long run, with every variant; the short one has each fault once."""
 SESSION_S = 3.0
 """Session timeout of the suite; recovery limits are measured with the default of 10 s."""
+OUTPUTS = ("features", "signals", "ticks-rejected", "bars")
 SYMBOLS = 300
 RATE = 1000.0
 PARTITIONS = 8
@@ -53,7 +54,7 @@ class Arena:
         """Topics; the outputs get the broker's own clock, so that silences can be read off the log."""
         self.world.create_topics()
         async with collect.admin(self.world.services.bootstrap_servers) as client:
-            for name in ("features", "signals", "ticks-rejected"):
+            for name in OUTPUTS:
                 config = {"message.timestamp.type": "LogAppendTime"}
                 await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.topic(name), config)])
 
@@ -156,8 +157,7 @@ class Arena:
         """
         servers, partitions = self.world.services.bootstrap_servers, self.world.partitions
         ticks = await collect.read_topic(servers, self.topic("ticks"), partitions)
-        names = ("features", "signals", "ticks-rejected")
-        read = [collect.entries(await collect.read_topic(servers, self.topic(name), partitions)) for name in names]
+        read = [collect.entries(await collect.read_topic(servers, self.topic(name), partitions)) for name in OUTPUTS]
         acknowledged: dict[tuple[int, int], bytes | None] = {}
         for part, (path, seed) in enumerate(self.loads):
             acknowledged |= read_acknowledged(path, seed, SYMBOLS, partitions, part)
@@ -171,6 +171,7 @@ class Arena:
             features=read[0],
             signals=read[1],
             rejected=read[2],
+            bars=read[3],
             changelog=collect.entries(await collect.read_topic(servers, self.changelog, partitions)),
             latest=await asyncio.to_thread(collect.latest, self.world.services.redis_url),
             stores={folder.name: collect.local_rows(folder) for folder in folders if folder.exists()},
@@ -190,7 +191,12 @@ class Arena:
         offline = Offline(partitions=self.world.partitions)
         outcome = offline.fold(ticks, wanted_rows(evidence))
         return Truth(
-            outcome.features, offline.signals(outcome.features), outcome.rejected, outcome.rows, outcome.rows_at
+            outcome.features,
+            offline.signals(outcome.features),
+            outcome.rejected,
+            outcome.bars,
+            outcome.rows,
+            outcome.rows_at,
         )
 
     def report(self) -> str:

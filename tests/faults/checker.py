@@ -1,7 +1,7 @@
 """The checker: everything that a run left behind, against what the same ticks give offline. Pure, no I/O.
 
 A run is right when every acknowledged tick is in the log and has either its feature and its signal or its rejection,
-once, with the offline bytes; when records of equal id have equal bytes and act once; when source offsets of a symbol
+once, with the offline bytes; when each bar that ticks and clock marks close is there once, with the offline bytes; when records of equal id have equal bytes and act once; when source offsets of a symbol
 never go backwards once copies are taken out, and `prev` names the record before; when every row ever written is the
 offline row at its offset and the newest one is the final one; and when Redis shows each symbol's last feature.
 """
@@ -14,8 +14,9 @@ from typing import NamedTuple
 import msgspec
 
 from streams.headers import header
-from streams.records import PREVIOUS, SOURCE
+from streams.records import PART, PREVIOUS, SOURCE
 from tables.indicator_state import HEADER
+from tests.e2e.offline import BarRecord
 from tests.faults.evidence import Entry, Evidence, Truth
 
 
@@ -83,6 +84,7 @@ def check(evidence: Evidence, truth: Truth, *, copies: bool = False) -> Findings
         ("feature", evidence.features, {id_: _record(originals[id_], v) for id_, v in truth.features.items()}),
         ("signal", evidence.signals, {id_: _record(originals[id_], v) for id_, v in truth.signals.items()}),
         ("rejection", evidence.rejected, rejections),
+        ("bar", evidence.bars, {id_: _bar(id_, bar) for id_, bar in truth.bars.items()}),
     )
     for name, entries, expected in streams:
         found += _stream(name, entries, expected, counted)
@@ -106,6 +108,11 @@ def _log(evidence: Evidence) -> Iterator[Violation]:
 
 def _record(tick: Entry, value: bytes) -> Entry:
     return Entry(tick.partition, -1, tick.key, value)
+
+
+def _bar(id_: str, bar: BarRecord) -> Entry:
+    headers = [(SOURCE, b"%d" % bar.source), (PART, id_.encode())]
+    return Entry(bar.partition, -1, bar.symbol.encode(), bar.value, headers)
 
 
 def _stream(

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tests.e2e.offline import BarRecord
+
 
 class Entry(NamedTuple):
     """One record of a topic."""
@@ -29,6 +31,7 @@ class Evidence:
     features: Sequence[Entry]
     signals: Sequence[Entry]
     rejected: Sequence[Entry]
+    bars: Sequence[Entry]
     changelog: Sequence[Entry]
     latest: Mapping[str, Mapping[str, str]]
     """Symbol -> its `latest` hash in Redis."""
@@ -47,6 +50,7 @@ class Truth:
     signals: Mapping[str, bytes]
     rejected: Mapping[str, str]
     """Id -> reason."""
+    bars: Mapping[str, BarRecord]
     rows: Mapping[tuple[int, str], bytes]
     """(partition, symbol) -> final row."""
     rows_at: Mapping[tuple[int, str, int], bytes]

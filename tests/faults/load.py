@@ -22,13 +22,19 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.feeds.partitions import partition_of
-from streams.records import SENT_NS
+from streams.marks import CLOCK_KIND
+from streams.records import KIND, SENT_NS
 from tests.faults.parent import die_with_parent
 
 ACKNOWLEDGED: Final = struct.Struct("<qiq")
 """Number of the tick, partition, offset."""
 START_NS: Final = 1_700_000_000_000_000_000
-STEP_NS: Final = 1_000_000
+STEP_NS: Final = 20_000_000
+"""Event time between two ticks: a minute, and with it the bars that are a minute long, passes in a few seconds."""
+MARK_EVERY: Final = 500
+"""Ticks between two rounds of clock marks."""
+MARK_BEHIND_NS: Final = 3_000_000_000
+"""Marks are this much behind the ticks, some of which are late by less."""
 PART_NS: Final = 10**15
 """Between the loads of one run: what comes later has later event times."""
 CLOSING_NS: Final = START_NS + 10**17
@@ -38,15 +44,17 @@ MAX_BEHIND_S: Final = 1.0
 
 
 class Made(NamedTuple):
-    """One tick as it is sent."""
+    """One tick, or clock mark, as it is sent."""
 
     key: bytes | None
     value: bytes
     partition: int
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def ticks(seed: int, symbols: int, partitions: int, part: int = 0) -> Iterator[Made]:
-    """Trades, quotes and both, of symbols that walk at random, two in a hundred of them bad or late."""
+    """Trades, quotes and both, of symbols that walk at random, two in a hundred of them bad or late; and the marks of
+    their clock, in every partition."""
     rng = random.Random(seed)
     prices = [rng.uniform(5.0, 500.0) for _ in range(symbols)]
     places = [partition_of(f"S{number}".encode(), partitions) for number in range(symbols)]
@@ -55,6 +63,9 @@ def ticks(seed: int, symbols: int, partitions: int, part: int = 0) -> Iterator[M
         one = rng.randrange(symbols)
         prices[one] = max(0.01, round(prices[one] * (1 + rng.gauss(0.0, 0.001)), 4))
         ts_ns = START_NS + part * PART_NS + number * STEP_NS
+        if number % MARK_EVERY == MARK_EVERY - 1:
+            mark = json.dumps({"clock": "main", "ts_ns": ts_ns - MARK_BEHIND_NS}).encode()
+            yield from (Made(None, mark, partition, ((KIND, CLOCK_KIND),)) for partition in range(partitions))
         yield _tick(rng, ts_ns, number, one, prices[one], places[one], partitions)
         number += 1
 
@@ -133,7 +144,7 @@ class Load:
     async def send(self, number: int, tick: Made) -> None:
         """Send one tick, and record its place once the broker has it."""
         while True:
-            headers = [(SENT_NS, b"%d" % time.time_ns())]
+            headers = [(SENT_NS, b"%d" % time.time_ns()), *tick.headers]
             try:
                 future = await self._producer.send(
                     self._topic, tick.value, key=tick.key, partition=tick.partition, headers=headers

@@ -6,7 +6,7 @@ from itertools import islice
 import msgspec
 from aiokafka import ConsumerRecord
 
-from streams.records import PREVIOUS, SOURCE
+from streams.records import PART, PREVIOUS, SOURCE
 from tables.indicator_state import HEADER
 from tests.e2e.offline import Offline
 from tests.faults.checker import wanted_rows
@@ -39,6 +39,11 @@ def right(seed: int, count: int) -> tuple[Evidence, Truth]:
         for tick in log
         if (id_ := _id(tick)) in outcome.rejected
     ]
+    by_source = sorted(outcome.bars.items(), key=lambda item: (item[1].partition, item[1].source))
+    bars = [
+        (Entry(bar.partition, bar.source, bar.symbol.encode(), None), bar.value, ((PART, id_.encode()),))
+        for id_, bar in by_source
+    ]
     rows_at = outcome.rows_at | {(p, s, HEADER.unpack_from(row)[1]): row for (p, s), row in outcome.rows.items()}
     in_order = sorted(rows_at.items(), key=lambda item: (item[0][0], item[0][2]))
     changelog = [Entry(p, -1, symbol.encode(), row) for (p, symbol, _), row in in_order]
@@ -49,18 +54,19 @@ def right(seed: int, count: int) -> tuple[Evidence, Truth]:
         features=features,
         signals=_outputs(decided),
         rejected=_outputs(rejected),
+        bars=_outputs(bars),
         changelog=_numbered(changelog),
         latest=dict(_latest(outcome.features.values())),
         stores={"one": dict(outcome.rows)},
         final_store="one",
     )
-    truth = Truth(outcome.features, signals, outcome.rejected, outcome.rows, rows_at)
+    truth = Truth(outcome.features, signals, outcome.rejected, outcome.bars, outcome.rows, rows_at)
     assert wanted_rows(evidence) == rows_at.keys()
     return evidence, truth
 
 
 def _log(made: Iterable[Made]) -> list[Entry]:
-    return _numbered([Entry(tick.partition, -1, tick.key, tick.value) for tick in made])
+    return _numbered([Entry(tick.partition, -1, tick.key, tick.value, tick.headers) for tick in made])
 
 
 def _numbered(entries: Iterable[Entry]) -> list[Entry]:

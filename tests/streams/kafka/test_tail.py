@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from unittest.mock import patch
 
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deploy.local import Endpoints
 from streams.errors import RetryError, StateError
 from streams.kafka import tail as module
 from streams.kafka.log_reader import LogReader
 from streams.kafka.tail import Tail, TailReader
+from tests.agents.fake_kafka import FakeKafka, FakeLog
 from tests.agents.virtual_time import run
 from tests.streams.kafka.conftest import MakeTopic
 
@@ -276,3 +280,71 @@ async def test_a_partition_that_does_not_exist_is_asked_for_again(services: Endp
                 await log.bounds(TopicPartition(topic, 7))
     finally:
         await log.stop()
+
+
+Put = tuple[int, str | None]
+"""Source offset and part of an output."""
+
+
+def read_in_memory(
+    puts: Iterable[Put], *, committed: int = 0, since: int | None = None, window: int | None = None
+) -> Tail:
+    """The tail of a log in memory."""
+    kafka = FakeKafka()
+    for source, part in puts:
+        parts: Headers = [] if part is None else [("part", part.encode())]
+        kafka.append("out", 0, (None, b"v", [("src", b"%d" % source), *parts]))
+    with patch.object(module, "WINDOW", window or module.WINDOW):
+        return run(TailReader(FakeLog(kafka)).read("out", 0, committed, since))
+
+
+def test_parts_of_one_source_are_told_apart() -> None:
+    """A mark closed bars a to d, and a crash came between b and c."""
+    got = read_in_memory([(9, "z"), (10, "a"), (10, "b")], committed=10, since=0)
+    assert (got.existing, got.parts, got.last) == ({10}, {(10, "a"), (10, "b")}, 10)
+    assert [got.has(10, part) for part in "abcd"] == [True, True, False, False]
+    assert not got.has(11, "a"), "the same part of another source"
+
+
+def test_of_the_first_source_in_a_window_every_part_exists() -> None:
+    """Those that stand before the window as well; of the last one those that are seen."""
+    got = read_in_memory([(10, "a"), (10, "b"), (10, "c"), (11, "a"), (11, "b")], window=3)
+    assert got.floor == 11
+    assert [got.has(10, part) for part in "abc"] == [True] * 3
+    assert [got.has(11, part) for part in "abc"] == [True, True, False]
+
+
+@pytest.mark.parametrize("before", [0, 1, 7])
+def test_a_source_that_fills_the_window_is_read_to_its_first_part(before: int) -> None:
+    """One mark closes the bars of thousands of symbols: which of them exist must not be guessed."""
+    puts: list[Put] = [(i, "x") for i in range(before)]
+    parts = [f"p{i}" for i in range(20)]
+    got = read_in_memory([*puts, *((100, part) for part in parts)], window=4)
+    assert [got.has(100, part) for part in parts] == [True] * 20
+    assert not got.has(100, "p20")
+    assert all(got.has(i, "x") for i in range(before))
+    assert got.floor <= 100
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 6)), max_size=8),
+    window=st.integers(1, 8),
+    data=st.data(),
+)
+def test_a_tail_knows_what_a_replay_asks_for(counts: list[tuple[int, int]], window: int, data: st.DataObject) -> None:
+    """Whatever stands in the log, cut off anywhere by a crash: of every source from the commit on each part is there
+    or is not, read from a checkpoint or in a window."""
+    puts: list[Put] = []
+    source = 0
+    for step, parts in counts:
+        source += step
+        puts += [(source, f"p{i}") for i in range(parts)]
+    written = puts[: data.draw(st.integers(0, len(puts)))]
+    committed = data.draw(st.integers(0, source + 1))
+    behind = sum(at < committed for at, _ in written)
+    since = data.draw(st.none() | st.integers(0, behind))
+    got = read_in_memory(written, committed=committed, since=since, window=window)
+    asked = [put for put in puts if put[0] >= committed]
+    assert [put for put in asked if got.has(*put)] == [put for put in asked if put in written]
+    assert got.last == max((at for at, _ in written), default=-1)
+    assert got.end == len(written)

@@ -9,7 +9,15 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import CommitFailedError, ConsumerStoppedError
+from aiokafka.client import ConnectionGroup
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalStateError,
+    NotCoordinatorForGroupError,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import TopicPartition
 from faust.exceptions import NotReady
 from faust.transport.drivers import aiokafka as driver
@@ -196,6 +204,85 @@ async def test_the_commit_of_an_old_generation_is_refused(joined: Joined) -> Non
     assert await joined.consumer.committed_with_metadata(joined.tp, 10) == (4, "mine")
 
 
+async def gone_from_the_group(joined: Joined) -> Any:
+    """The coordinator of a member that the broker has forgotten, as the last one of its group, without its knowing."""
+    coordinator = joined.client._coordinator
+    await coordinator._stop_heartbeat_task()
+    request = LeaveGroupRequest(coordinator.group_id, coordinator.member_id)
+    await joined.client._client.send(coordinator.coordinator_id, request, group=ConnectionGroup.COORDINATION)
+    coordinator.request_rejoin = lambda: None  # it stays as it is for as long as the test looks at it
+    return coordinator
+
+
+async def test_nobody_commits_who_is_no_member(joined: Joined) -> None:
+    """Of a group without members a broker takes any commit that names no generation: as aiokafka's are, once one was
+    refused."""
+    await joined.consumer.commit_with_metadata({joined.tp: (4, "mine")}, 10)
+    coordinator = await gone_from_the_group(joined)
+    for offset in (5, 6):
+        with pytest.raises(CommitFailedError):
+            await joined.consumer.commit_with_metadata({joined.tp: (offset, "stale")}, 10)
+    assert coordinator.generation < 0
+    assert await joined.consumer._thread.committed([joined.tp]) == {joined.tp: (4, "mine")}
+    await joined.client.commit({TopicPartition(*joined.tp): (3, "aiokafka's")})
+    assert await joined.consumer._thread.committed([joined.tp]) == {joined.tp: (3, "aiokafka's")}
+
+
+async def test_a_commit_that_is_tried_again_stays_in_its_generation(joined: Joined) -> None:
+    """A coordinator that moves takes a while; the group may have moved on by then."""
+    coordinator, tried = joined.client._coordinator, 0
+    commit = coordinator._do_commit_offsets
+
+    async def fail_once(*arguments: Any) -> None:
+        nonlocal tried
+        tried += 1
+        if tried == 1:
+            raise NotCoordinatorForGroupError
+        await commit(*arguments)
+
+    coordinator._do_commit_offsets = fail_once
+    await joined.consumer.commit_with_metadata({joined.tp: (4, "mine")}, 10)
+    assert tried == 2
+
+    async def move_on(*_: Any) -> None:
+        nonlocal tried
+        tried += 1
+        coordinator.generation += 1
+        raise NotCoordinatorForGroupError
+
+    coordinator._do_commit_offsets = move_on
+    with pytest.raises(CommitFailedError):
+        await joined.consumer.commit_with_metadata({joined.tp: (5, "late")}, 10)
+    coordinator.generation -= 1
+    assert tried == 3
+    coordinator._do_commit_offsets = _raising(TopicAuthorizationFailedError())
+    with pytest.raises(TopicAuthorizationFailedError):
+        await joined.consumer.commit_with_metadata({joined.tp: (5, "forbidden")}, 10)
+
+
+def _raising(error: Exception) -> Any:
+    async def fail(*_: Any) -> None:
+        raise error
+
+    return fail
+
+
+async def test_nobody_commits_what_is_not_assigned(joined: Joined) -> None:
+    with pytest.raises(IllegalStateError, match="elsewhere"):
+        await joined.consumer.commit_with_metadata({TP("elsewhere", 0): (4, "")}, 10)
+
+
+async def test_who_may_have_lost_its_partitions_learns_no_offset(joined: Joined) -> None:
+    """It would be another worker's, and fit none of the rows here; a member gets it once the group knows it again."""
+    await joined.consumer.commit_with_metadata({joined.tp: (4, "mine")}, 10)
+    coordinator = await gone_from_the_group(joined)
+    with pytest.raises(TimeoutError):
+        await joined.consumer.committed_with_metadata(joined.tp, 1.0)
+    del coordinator.request_rejoin
+    coordinator.request_rejoin()
+    assert await joined.consumer.committed_with_metadata(joined.tp, 30) == (4, "mine")
+
+
 async def test_questions_have_a_deadline_and_leave_nothing_running(
     joined: Joined, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +294,7 @@ async def test_questions_have_a_deadline_and_leave_nothing_running(
         finally:
             given_up.append(1)
 
-    monkeypatch.setattr(joined.client, "commit", never)
+    monkeypatch.setattr(joined.client._coordinator, "_do_commit_offsets", never)
     monkeypatch.setattr(joined.client._coordinator, "fetch_committed_offsets", never)
     for question in (
         joined.consumer.commit_with_metadata({joined.tp: (1, "")}, 0.01),
