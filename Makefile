@@ -1,7 +1,7 @@
 # Make and a Python from 3.11 to 3.13 are all it takes. `make help` lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint up down lock clean
+.PHONY: help demo test lint faults bench up down lock clean
 
 # The Python that makes .venv; another one: make demo PYTHON=/path/to/python3.12
 PYTHON ?= python3
@@ -30,6 +30,14 @@ test: lint ## lint, types and the whole test suite with its coverage
 	$(VENV) -m coverage run -m pytest $(ARGS)
 	$(VENV) -m coverage combine --quiet
 	$(VENV) -m coverage report --fail-under=95
+
+faults: ## kills, stops and broken servers under load; CYCLES=100 kills, SEED= repeats a run
+	$(call prepare,test)
+	CYCLES='$(CYCLES)' SEED='$(SEED)' FAULTS_REPORT='$(or $(REPORT),.hayate/faults/report.json)' $(VENV) -m pytest tests/faults $(ARGS)
+
+bench: ## the fold beside talipp, TA-Lib and plain Python
+	$(call prepare,test)
+	@$(VENV) -m tests.benchmarks.engine $(ARGS)
 
 lint: ## ruff and mypy
 	$(call prepare,test)

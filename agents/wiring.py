@@ -9,7 +9,7 @@ from yarl import URL
 
 from agents.application import HayateApp
 from agents.commands import add_commands
-from agents.decision.ensemble import EnsembleSystem
+from agents.decision.ensemble import EnsembleSystem, rules_for
 from agents.metrics import Metrics
 from agents.pipeline import AsyncPredictionPipeline
 from agents.state_commands import add_state_command
@@ -49,7 +49,7 @@ def build(settings: Settings) -> HayateApp:
     engine = RealTimeFeatureEngine(
         feature_set, lateness_ns=settings.lateness_ms * NS_PER_MS, fold_late=settings.late == "fold"
     )
-    system = EnsembleSystem(feature_set.outputs, horizon_ms=settings.horizon_ms)
+    system = EnsembleSystem(feature_set.outputs, members=rules_for(feature_set.outputs), horizon_ms=settings.horizon_ms)
     store = RealTimeFeatureStore(
         settings.redis_url,
         password=settings.redis_password(),

@@ -7,7 +7,7 @@ library versions (numba checks): elsewhere the worker compiles again at its star
 import sys
 import time
 
-from agents.decision.ensemble import EnsembleSystem
+from agents.decision.ensemble import EnsembleSystem, rules_for
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import HayateError
 from streams.feature_set import FeatureSet
@@ -23,7 +23,7 @@ def main() -> int:
     try:
         feature_set = FeatureSet.load(Settings.from_env().feature_set)
         RealTimeFeatureEngine(feature_set).warm_up()
-        EnsembleSystem(feature_set.outputs).warm_up()
+        EnsembleSystem(feature_set.outputs, members=rules_for(feature_set.outputs)).warm_up()
     except HayateError as error:
         print(f"hayate: {error}", file=sys.stderr)
         return 1

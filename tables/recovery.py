@@ -77,7 +77,15 @@ class StateRecovery(Recovery):
 
     async def _recover(self) -> None:
         self._reading = asyncio.create_task(self._read_actives(), name="recovery")
-        await self._reading
+        try:
+            await self._reading
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is not None and me.cancelling():
+                raise
+            # The reading was, by `stop_reading`: let through, it would pass for the end of the service, and nothing
+            # would ever recover again.
+            raise RebalanceAgain from None
         if self.standby_tps:
             self._following = asyncio.create_task(self._follow_standbys(), name="standbys")
 

@@ -15,6 +15,9 @@ ACTIONS: Final[tuple[Action, ...]] = ("hold", "buy", "sell")
 WARMING: Final = "warming"
 """Reason of a decision that no member took part in: their inputs are not ready."""
 
+NO_MEMBER: Final = "no-member"
+"""Reason of a decision on a feature set that no member of the ensemble can read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
@@ -37,7 +40,7 @@ class Decisions:
     effective_weights: F64
     """[n, m], the shares that were used: rows sum to 1 over the members that answered, or to 0 where none did."""
     reason: list[str | None]
-    """[n], why the decision is not the ensemble's own: `warming`, or None."""
+    """[n], why the decision is not the ensemble's own: `warming`, `no-member`, or None."""
     names: tuple[str, ...]
     """[m], the members' names, in the order of the columns."""
     horizon_ms: int

@@ -7,17 +7,19 @@ from typing import Final
 
 import numpy as np
 
-from agents.decision.decisions import BUY, HOLD, SELL, WARMING, Decisions
+from agents.decision.decisions import BUY, HOLD, NO_MEMBER, SELL, WARMING, Decisions
 from agents.decision.mean_reversion import MeanReversion
 from agents.decision.member import Member
 from agents.decision.momentum import Momentum
 from agents.decision.pool import pool
+from agents.decision.silent import Silent
 from agents.decision.trend import Trend
 from streams.columns import F64, U8
 from streams.errors import ConfigError
 
 RULES: Final[tuple[Member, ...]] = (Trend(), MeanReversion(), Momentum())
 """The members that need no training."""
+
 
 ACT_ABOVE: Final = 0.15
 """Confidence above which the rules act: the pool gives one direction more than 57.5%. About one record in four of a
@@ -26,6 +28,11 @@ random walk gets there (hardly one gets beyond 0.2): it is how loudly the rules 
 BPS: Final = 10_000.0
 UPPER: Final = "bb_upper"
 LOWER: Final = "bb_lower"
+
+
+def rules_for(outputs: Sequence[str]) -> tuple[Member, ...]:
+    """Those of the rules whose features a feature set has; one that abstains always where it has none's."""
+    return tuple(member for member in RULES if set(member.inputs) <= {*outputs}) or (Silent(),)
 
 
 class EnsembleSystem:
@@ -45,7 +52,8 @@ class EnsembleSystem:
     where the feature set has no Bollinger bands or they are not ready.
 
     Where no member of positive weight answered, the decision is to hold: probability 0.5, confidence 0, effective
-    weights 0, reason `warming`. A flat market gives hold with probability 0.5 and no reason.
+    weights 0, reason `warming`, or `no-member` where the members read nothing. A flat market gives hold with
+    probability 0.5 and no reason.
 
     It keeps no state: a decision depends on its own record only, to the last bit, however a batch is cut.
     """
@@ -91,6 +99,7 @@ class EnsembleSystem:
         self.weights.flags.writeable = False  # every Decisions shows this array
         wanted = {feature for member in self.members for feature in member.inputs} | ({UPPER, LOWER} & {*self.outputs})
         self._used = tuple(sorted(wanted))
+        self._silence = WARMING if any(member.inputs for member in self.members) else NO_MEMBER
         self._places = np.array([self.outputs.index(feature) for feature in self._used], dtype=np.intp)
 
     @property
@@ -130,7 +139,7 @@ class EnsembleSystem:
         risk = _risk_bps(columns, price)
         reason: list[str | None] = [None] * n
         for i in np.flatnonzero(~answered).tolist():
-            reason[i] = WARMING
+            reason[i] = self._silence
         return Decisions(
             probability_up=probability,
             confidence=np.abs(edge),

@@ -146,8 +146,8 @@ _DEEDS = st.one_of(
     st.tuples(st.just("begin")),
     st.tuples(st.just("finish")),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 6.0])),
-    st.tuples(st.just("evict")),
-    st.tuples(st.just("evict")),
+    st.tuples(st.just("evict"), st.sampled_from([0, 0, 1, 4])),
+    st.tuples(st.just("evict"), st.sampled_from([0, 0, 1, 4])),
     st.tuples(st.just("torn"), st.integers(0, 8), _SHARE, st.tuples(_SHARE, _SHARE, _SHARE), st.booleans()),
     st.tuples(st.just("torn"), st.integers(0, 8), _SHARE, st.tuples(_SHARE, _SHARE, _SHARE), st.booleans()),
     st.tuples(st.just("crash"), _SHARE, st.tuples(_SHARE, _SHARE, _SHARE), st.booleans()),
@@ -166,10 +166,11 @@ def do(partition: Partition, deed: tuple[Any, ...]) -> None:
             partition.finish()
         case ("wait", seconds):
             partition.clock.now += seconds
-        case ("evict",):
+        case ("evict", count):
             partition.finish()
-            partition.clock.now += 10
             partition.begin()
+            partition.batch(count)
+            partition.clock.now += 10
             partition.finish()
         case ("torn", count, rows, outputs, commits):
             partition.finish()

@@ -286,10 +286,11 @@ def test_rows_that_are_older_than_the_commit_are_not_stored() -> None:
             found: list[str] = []
             rows: Any = SimpleNamespace(to_store=partial(found.append, "stored"))
             kafka.committed[INPUT] = (5, "")
+            del worker.broker.position[INPUT]
             lane = worker.lanes._lane(INPUT, Quarantine(INPUT))
             lane.unsettled = (5 - behind, rows)
             running = asyncio.create_task(lane.run())
-            await until(lambda lane=lane: lane.processed is not None)
+            await until(lambda: worker.broker.position.get(INPUT) == 5)
             assert found == stored
             assert lane.unsettled is None
             running.cancel()

@@ -259,8 +259,11 @@ def test_room_is_waited_for_where_much_is_on_its_way(monkeypatch: pytest.MonkeyP
         await asyncio.sleep(1)
         assert not waiting.done()
         case.producer.release(A)
+        case.producer.held.add(A)  # the first request arrives, the one behind it does not
         await waiting
         assert not outputs.congested
+        assert len(case.log(A)) == 4
+        case.producer.release(A)
 
     play(scenario)
 

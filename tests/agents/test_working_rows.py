@@ -145,18 +145,17 @@ def test_due_symbols_come_by_name_wherever_they_are(timed: RealTimeFeatureEngine
     assert replay.fold(clock_mark(6, at(6)))[0].symbols == part.symbols
 
 
-def test_a_replayed_mark_closes_nothing_again(timed: RealTimeFeatureEngine) -> None:
-    """The rows are ahead of the commit: they have a longer bar open, which a later mark closes."""
+def test_a_replayed_mark_closes_nothing_of_rows_that_are_ahead_of_it(timed: RealTimeFeatureEngine) -> None:
+    """Rows may be ahead of the commit: the bar that is open in them was opened behind the mark."""
     first = Case(timed)
-    log = [tick(0, "A", 1.0, at(0)), clock_mark(1, at(6)), tick(2, "A", 2.0, at(7)), clock_mark(3, at(50))]
-    for one in log:
-        first.fold(one)
-    rows = dict(first.rows())
+    log = [clock_mark(0, at(1_000)), tick(1, "A", 1.0, at(0)), clock_mark(2, at(4))]
+    assert shape(first.fold(*log)) == [([1], ["A"], 1)]
+    first.rows()
     again = Case(timed, first.table.saved)
-    assert [part.folded.verdict.tolist() for part in again.fold(*log)] == [[SKIPPED, SKIPPED], [SKIPPED]]
+    assert [part.folded.verdict.tolist() for part in again.fold(*log)] == [[SKIPPED], [SKIPPED]]
     assert again.rows() is None
-    assert again.table.saved == rows
-    assert again.fold(clock_mark(4, at(1_000)))[0].folded.bars.shape[0] == 1
+    (part,) = again.fold(clock_mark(3, at(6)))
+    assert (part.folded.verdict.tolist(), len(part.folded.bars)) == ([MARKED], 1)
 
 
 def test_what_a_replay_knows_is_not_written_again(timed: RealTimeFeatureEngine) -> None:
@@ -204,11 +203,23 @@ def test_a_symbol_that_has_no_row_yet_stays(timed: RealTimeFeatureEngine) -> Non
     assert (case.in_memory, list(case.working.symbols)) == (1, ["B"])
 
 
-@pytest.mark.parametrize("name", ["A", REFERENCES])
-def test_a_row_of_another_set_is_refused_at_the_start(timed: RealTimeFeatureEngine, name: str) -> None:
+def test_a_row_of_another_set_is_refused_at_the_start(timed: RealTimeFeatureEngine) -> None:
     """Marks must not wait for the first tick to say so."""
-    with pytest.raises(StateError, match=r"state of .*layout 0000000000000001"):
-        Case(timed, {name: encode_row(Row(1, 0, 0, np.zeros(1)))})
+    with pytest.raises(StateError, match=r"state of A: layout 0000000000000001"):
+        Case(timed, {"A": encode_row(Row(1, 0, 0, np.zeros(1)))})
+
+
+def test_reference_prices_of_another_set_are_unknown_until_they_come_again(timed: RealTimeFeatureEngine) -> None:
+    """The columns may be those of other symbols."""
+    case = Case(timed, {REFERENCES: encode_row(Row(1, 50, 0, np.full(1, 9.0)))})
+    first, second = (
+        case.fold(tick(51, "A", 1.0, at(0))),
+        case.fold(reference(52, "REF", 5.0), tick(53, "A", 1.0, at(1))),
+    )
+    assert np.isnan(first[0].columns.reference).all()
+    assert second[0].columns.reference.tolist() == [[5.0]]
+    row = decode_row(case.rows()[REFERENCES], symbol=REFERENCES, layout=TIMED.layout_hash, width=1)
+    assert (row.offset, row.state.tolist()) == (52, [5.0])
 
 
 async def test_closed_rows_are_forgotten(timed: RealTimeFeatureEngine) -> None:

@@ -1,13 +1,13 @@
 """The offline truth: what a log of ticks must give, by the engine in one go and nothing else of Hayate's runtime."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from aiokafka import ConsumerRecord
 
-from agents.decision.ensemble import EnsembleSystem
+from agents.decision.ensemble import EnsembleSystem, rules_for
 from agents.decision.feature_records import FeatureRecordDecoder
 from agents.decision.signals import encode_signals
 from streams.bars import BarEncoder
@@ -55,7 +55,7 @@ class Offline:
         self._engine = RealTimeFeatureEngine(self._set)
         self._encoder = FeatureEncoder(self._set.outputs, self._set.version)
         self._bars = BarEncoder(self._set.intervals, self._set.version)
-        self._system = EnsembleSystem(self._set.outputs)
+        self._system = EnsembleSystem(self._set.outputs, members=rules_for(self._set.outputs))
         self._features = FeatureRecordDecoder(self._set.outputs, self._set.version)
         self._ticks = TickDecoder(partitions)
 
@@ -73,14 +73,10 @@ class Offline:
                 if place == partition:
                     wanted.setdefault(offset, []).append(symbol)
             block = self._engine.new_block()
-            begin = 0
-            # The bits of a row do not depend on how its ticks are cut into batches: cut where a row is asked for.
-            for end in [i + 1 for i, record in enumerate(records) if record.offset in wanted] + [len(records)]:
-                if begin < end:
-                    self._fold(block, records[begin:end], outcome)
-                begin = end
-                offset = records[end - 1].offset
-                for symbol in wanted.get(offset, ()):
+            # The bits of a row do not depend on how its ticks are cut into batches.
+            for batch, asked in _cut(records, wanted):
+                self._fold(block, batch, outcome)
+                for symbol, offset in asked.items():
                     row = block.find(symbol)
                     if row >= 0 and block.last_offset[row] == offset:
                         outcome.rows_at[partition, symbol, offset] = self._row(block, row)
@@ -139,6 +135,22 @@ class Offline:
             decisions, columns.ids, columns.symbols, columns.ts_ns, columns.schema, self._system.model
         )
         return dict(zip(columns.ids, encoded, strict=True))
+
+
+def _cut(
+    records: Sequence[ConsumerRecord], wanted: Mapping[int, Sequence[str]]
+) -> Iterator[tuple[Sequence[ConsumerRecord], dict[str, int]]]:
+    """Batches, and of each the symbols (with the offset) whose rows are asked for at its end: it is cut before the next
+    record that may change one of these, which is one of the symbol's own, or one without key, such as a mark."""
+    begin = 0
+    asked: dict[str, int] = {}
+    for i, record in enumerate(records):
+        if asked and (record.key is None or record.key.decode() in asked):
+            yield records[begin:i], asked
+            begin, asked = i, {}
+        asked |= dict.fromkeys(wanted.get(record.offset, ()), record.offset)
+    if begin < len(records):
+        yield records[begin:], asked
 
 
 def _id_of(record: ConsumerRecord) -> str:

@@ -7,13 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from urllib.error import URLError
 
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
 
 from deploy.local import LocalStack
+from streams.kafka.topics import TopicSpec, ensure, specs
+from streams.settings import Settings
 from tests.e2e.offline import Offline
 from tests.e2e.world import CHECKOUT, Worker, World, tail_of
 from tests.faults import collect
@@ -27,12 +31,20 @@ LONG = bool(os.environ.get("CYCLES"))
 SESSION_S = 3.0
 """Session timeout of the suite; recovery limits are measured with the default of 10 s."""
 OUTPUTS = ("features", "signals", "ticks-rejected", "bars")
+OWN_CLOCK = {"message.timestamp.type": "LogAppendTime"}
+REMOVE_S = 10.0
 SYMBOLS = 300
-RATE = 1000.0
+RATE = 600.0
 PARTITIONS = 8
 DRAIN_S = 60.0
 REDIS_SETTLE_S = 5.0
 LOAD_STOP_S = 60.0
+
+
+@cache
+def _offline(partitions: int) -> Offline:
+    """Made once: its kernel takes a while to load."""
+    return Offline(partitions=partitions)
 
 
 @dataclass
@@ -52,11 +64,26 @@ class Arena:
 
     async def prepare(self) -> None:
         """Topics; the outputs get the broker's own clock, so that silences can be read off the log."""
-        self.world.create_topics()
+        outputs = {self.topic(name) for name in OUTPUTS}
         async with collect.admin(self.world.services.bootstrap_servers) as client:
-            for name in OUTPUTS:
-                config = {"message.timestamp.type": "LogAppendTime"}
-                await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.topic(name), config)])
+            await ensure(
+                client,
+                [
+                    replace(spec, config={**spec.config, **OWN_CLOCK}) if spec.name in outputs else spec
+                    for spec in self._specs()
+                ],
+            )
+
+    async def remove(self) -> None:
+        """Leave the broker as it was: it starts again the faster."""
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(REMOVE_S), collect.admin(self.world.services.bootstrap_servers) as client:
+                await client.delete_topics([spec.name for spec in self._specs()])
+
+    def _specs(self) -> list[TopicSpec]:
+        world = self.world
+        app_id, partitions = f"{world.prefix}app", world.partitions
+        return specs(Settings(app_id=app_id, topic_prefix=world.prefix, partitions=partitions))
 
     def topic(self, name: str) -> str:
         """Full name."""
@@ -188,7 +215,7 @@ class Arena:
         return found
 
     def _truth(self, ticks: list[object], evidence: Evidence) -> Truth:
-        offline = Offline(partitions=self.world.partitions)
+        offline = _offline(self.world.partitions)
         outcome = offline.fold(ticks, wanted_rows(evidence))
         return Truth(
             outcome.features,

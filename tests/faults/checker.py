@@ -1,9 +1,10 @@
 """The checker: everything that a run left behind, against what the same ticks give offline. Pure, no I/O.
 
 A run is right when every acknowledged tick is in the log and has either its feature and its signal or its rejection,
-once, with the offline bytes; when each bar that ticks and clock marks close is there once, with the offline bytes; when records of equal id have equal bytes and act once; when source offsets of a symbol
-never go backwards once copies are taken out, and `prev` names the record before; when every row ever written is the
-offline row at its offset and the newest one is the final one; and when Redis shows each symbol's last feature.
+once, with the offline bytes; when each bar that ticks and clock marks close is there once, with the offline bytes; when
+records of equal id have equal bytes and act once; when source offsets of a symbol never go backwards once copies are
+taken out, and `prev` names the record before; when every row ever written is the offline row at its offset and the
+newest one is the final one; and when Redis shows each symbol's last feature.
 """
 
 from collections import Counter

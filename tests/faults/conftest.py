@@ -1,4 +1,4 @@
-"""Servers of this module alone, for they are killed; an arena of topics for each test."""
+"""Servers of this suite alone, for they are killed; an arena of topics for each test."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -42,7 +42,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             report.write(Path(path))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """Kafka and Redis that a test may kill."""
     folder = tmp_path_factory.mktemp("servers")
@@ -77,4 +77,5 @@ async def make_arena(
     yield make
     for arena in arenas:
         arena.close()
+        await arena.remove()
         print(f"{request.node.name}: SEED={seed}\n" + "\n".join(arena.said))

@@ -9,6 +9,7 @@ from aiokafka.errors import CommitFailedError
 
 import agents.working_rows
 from agents.ensemble import EnsembleJob
+from agents.features import FeaturesJob
 from agents.heartbeat import Heartbeat
 from streams.kafka.batching import Batch
 from streams.kafka.contiguity import Contiguity
@@ -136,6 +137,15 @@ def redis_takes_older() -> None:
     vars(feature_writer)["load_library"] = careless
 
 
+def commits_do_not_wait_for_redis() -> None:
+    """A checkpoint commits what Redis has not got."""
+
+    async def at_once(self: FeaturesJob) -> None:  # noqa: ARG001
+        return
+
+    FeaturesJob.settle = at_once  # type: ignore[method-assign]
+
+
 GUARDS: Final[dict[str, Callable[[], None]]] = {
     "contiguity": no_contiguity,
     "tail": no_tail,
@@ -147,6 +157,7 @@ GUARDS: Final[dict[str, Callable[[], None]]] = {
     "copies": copies_are_acted_on,
     "failed-output": failures_are_ignored,
     "redis-newest": redis_takes_older,
+    "redis-before-commit": commits_do_not_wait_for_redis,
     "zombie": zombies_write,
 }
 
@@ -164,6 +175,7 @@ REPLACED: Final[dict[str, list[tuple[str, str]]]] = {
     "copies": [("agents.ensemble:EnsembleJob", "_without_copies")],
     "failed-output": [("streams.kafka.outlet:Outlet", "_fail")],
     "redis-newest": [("tables.feature_writer", "load_library")],
+    "redis-before-commit": [("agents.features:FeaturesJob", "settle")],
     "zombie": [("agents.heartbeat:Heartbeat", "suspect"), ("agents.heartbeat:Heartbeat", "_look")],
 }
 """What each replaces: `module:Class` or `module`, and the name there."""

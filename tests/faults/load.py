@@ -29,12 +29,14 @@ from tests.faults.parent import die_with_parent
 ACKNOWLEDGED: Final = struct.Struct("<qiq")
 """Number of the tick, partition, offset."""
 START_NS: Final = 1_700_000_000_000_000_000
-STEP_NS: Final = 20_000_000
+STEP_NS: Final = 100_000_000
 """Event time between two ticks: a minute, and with it the bars that are a minute long, passes in a few seconds."""
-MARK_EVERY: Final = 500
+MARK_EVERY: Final = 100
 """Ticks between two rounds of clock marks."""
 MARK_BEHIND_NS: Final = 3_000_000_000
-"""Marks are this much behind the ticks, some of which are late by less."""
+"""Marks are this much behind the ticks."""
+LATE_NS: Final = 2_000_000_000
+"""What some ticks are older than the one before them, and still accepted."""
 PART_NS: Final = 10**15
 """Between the loads of one run: what comes later has later event times."""
 CLOSING_NS: Final = START_NS + 10**17
@@ -58,6 +60,7 @@ def ticks(seed: int, symbols: int, partitions: int, part: int = 0) -> Iterator[M
     rng = random.Random(seed)
     prices = [rng.uniform(5.0, 500.0) for _ in range(symbols)]
     places = [partition_of(f"S{number}".encode(), partitions) for number in range(symbols)]
+    newest = [0] * symbols
     number = 0
     while True:
         one = rng.randrange(symbols)
@@ -66,11 +69,14 @@ def ticks(seed: int, symbols: int, partitions: int, part: int = 0) -> Iterator[M
         if number % MARK_EVERY == MARK_EVERY - 1:
             mark = json.dumps({"clock": "main", "ts_ns": ts_ns - MARK_BEHIND_NS}).encode()
             yield from (Made(None, mark, partition, ((KIND, CLOCK_KIND),)) for partition in range(partitions))
-        yield _tick(rng, ts_ns, number, one, prices[one], places[one], partitions)
+        yield _tick(rng, ts_ns, newest[one], number, one, prices[one], places[one], partitions)
+        newest[one] = ts_ns
         number += 1
 
 
-def _tick(rng: random.Random, ts_ns: int, number: int, one: int, price: float, place: int, partitions: int) -> Made:
+def _tick(
+    rng: random.Random, ts_ns: int, newest: int, number: int, one: int, price: float, place: int, partitions: int
+) -> Made:
     symbol = f"S{one}"
     body: dict[str, object] = {"symbol": symbol, "ts_ns": ts_ns, "seq": number}
     what = rng.random()
@@ -88,7 +94,7 @@ def _tick(rng: random.Random, ts_ns: int, number: int, one: int, price: float, p
     elif fate < 0.012:
         value = json.dumps(body | {"ts_ns": ts_ns - 60_000_000_000}).encode()
     elif fate < 0.016:
-        value = json.dumps(body | {"ts_ns": ts_ns - 2_000_000_000}).encode()  # late, and within what is allowed
+        value = json.dumps(body | {"ts_ns": (newest or ts_ns) - LATE_NS}).encode()
     elif fate < 0.018:
         key = None
     elif fate < 0.020:

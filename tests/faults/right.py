@@ -15,7 +15,7 @@ from tests.faults.load import Made, closing_tick, ticks
 
 TOPIC = "ticks"
 PARTITIONS = 4
-SYMBOLS = 12
+SYMBOLS = 60
 ROW_EVERY = 7
 """Ticks between two rows in the changelog."""
 

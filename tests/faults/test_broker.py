@@ -70,11 +70,15 @@ async def test_killed_and_frozen(make_arena: MakeArena, stack: LocalStack, seed:
 
 
 @pytest.mark.parametrize("hanging", HANGING, ids="+".join)
-async def test_sigterm_while_servers_hang(make_arena: MakeArena, stack: LocalStack, hanging: tuple[str, ...]) -> None:
-    """The worker exits within 10 s whatever they do."""
+async def test_sigterm_while_servers_hang(
+    make_arena: MakeArena, stack: LocalStack, hanging: tuple[str, ...], report: Report
+) -> None:
+    """The worker exits within 10 s whatever they do; the next one begins where it ended, and writes nothing twice."""
     arena = await make_arena()
+    players = Players(arena)
     arena.start_load(rate=300)
-    worker = arena.start("one")
+    await players.do("start", "one")
+    worker = players.running["one"]
     await worker.ready()
     await asyncio.sleep(1.0)
     pids = [stack.pid(name) for name in hanging]
@@ -84,11 +88,13 @@ async def test_sigterm_while_servers_hang(make_arena: MakeArena, stack: LocalSta
     try:
         begun = time.monotonic()
         arena.signal(worker, signal.SIGTERM, "one")
-        await asyncio.to_thread(worker.process.wait, 3 * STOP_LIMIT_S)
+        status = await asyncio.to_thread(worker.process.wait, 3 * STOP_LIMIT_S)
         took = time.monotonic() - begun
+        arena.say(f"one ended with {status} after {took:.1f} s")
     finally:
         for pid in pids:
             assert pid is not None
             os.kill(pid, signal.SIGCONT)
-    await arena.stop_load()
     assert took < STOP_LIMIT_S + SLACK_S, f"{took:.1f} s\n{arena.report()}"
+    await players.do("start", "one")
+    await players.finish(report)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.records import PREVIOUS, SOURCE
+from streams.headers import header
+from streams.marks import CLOCK_KIND
+from streams.records import KIND, PREVIOUS, SOURCE
 from tests.faults.checker import check
 from tests.faults.evidence import Entry, Evidence, Truth
 from tests.faults.right import right
@@ -153,6 +155,13 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
     "`prev` names another": (altered("features", headers=header_of(PREVIOUS, b"77777")), {"broken-chain"}),
     "a copy has other bytes": (copied("features", value=other_value), {"unequal-copies", "wrong-feature", "copies"}),
     "one tick was acted on twice": (copied("signals", headers=header_of(SOURCE, b"99999")), {"acted-twice", "copies"}),
+    "a bar is missing": (without("bars"), {"missing-bar", "broken-chain"}),
+    "a bar is there twice": (twice("bars"), {"copies"}),
+    "a bar is wrong": (altered("bars", value=other_value), {"wrong-bar"}),
+    "a bar was closed by another record": (
+        altered("bars", headers=header_of(SOURCE, b"99999")),
+        {"wrong-bar", "backwards", "broken-chain"},
+    ),
     "a row is wrong": (altered("changelog", value=other_value), {"wrong-row", "stale-row"}),
     "a row is removed": (altered("changelog", value=lambda _: None), {"removed-row"}),
     "a newest row is missing": (old_row, {"stale-row"}),
@@ -171,6 +180,9 @@ def test_a_right_run_has_no_violations() -> None:
     assert len(evidence.rejected) > 3
     assert set(truth.rejected.values()) >= {"late", "bad-json"}
     assert len(evidence.features) == len(evidence.signals) > 500
+    marks = {(tick.partition, tick.offset) for tick in evidence.ticks if header(tick.headers, KIND) == CLOCK_KIND}
+    by_marks = sum((bar.partition, bar.source) in marks for bar in truth.bars.values())
+    assert 5 < by_marks < len(evidence.bars) - 5
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -17,7 +17,7 @@ from tests.faults.report import Report
 MakeArena = Callable[..., Awaitable[Arena]]
 FULL_AT_BYTES = 128 * 1024
 """No file of the worker grows beyond this: its writes fail as on a full disk (EFBIG, for that needs no root)."""
-TROUBLE_S = 12.0
+TROUBLE_S = 6.0
 NAMED = r"HAYATE_DATA_DIR|data dir|local store|disk"
 
 

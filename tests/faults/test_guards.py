@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -13,6 +14,7 @@ from tests.e2e.world import Worker
 from tests.faults import collect
 from tests.faults.arena import LONG, Arena
 from tests.faults.checker import Findings
+from tests.faults.slow import slow
 from tests.faults.steps import Strike
 
 MakeArena = Callable[..., Awaitable[Arena]]
@@ -20,6 +22,8 @@ SESSION = {"HAYATE_SESSION_TIMEOUT_S": "1.5", "HAYATE_CHECKPOINT_MS": "300"}
 GUARDED = [False, True] if LONG else [False]
 EITHER = pytest.mark.parametrize("guarded", GUARDED, ids=["without", "with"][: len(GUARDED)])
 DRAIN_S = 20.0
+REDIS_DELAY_S = 0.3
+"""Of each answer; one that takes longer than the store's patience would be an outage, for which nothing waits."""
 
 
 async def flowing(arena: Arena, worker: Worker, features: int = 300) -> None:
@@ -83,13 +87,17 @@ def judge(arena: Arena, found: Findings, expected: Iterable[str], *, guarded: bo
         ("changelog-before-commit", "committed", {"wrong-feature"}),
     ],
 )
-async def test_killed_at_a_step(make_arena: MakeArena, guard: str, step: str, expected: set[str]) -> None:
-    """One worker, killed where the guard matters and started again. With the guards: test_kills.py."""
+@EITHER
+async def test_killed_at_a_step(
+    make_arena: MakeArena, guard: str, step: str, expected: set[str], guarded: bool
+) -> None:
+    """One worker, killed where the guard matters and started again."""
     arena = await make_arena(**SESSION)
+    without = [] if guarded else [guard]
     arena.start_load()
-    await struck(arena.start("one", Strike(signal.SIGKILL, step, 12), without=[guard]))
-    await flowing(arena, arena.start("one", without=[guard]))
-    judge(arena, await end(arena), expected, guarded=False)
+    await struck(arena.start("one", Strike(signal.SIGKILL, step, 12), without=without))
+    await flowing(arena, arena.start("one", without=without))
+    judge(arena, await end(arena), expected, guarded=guarded)
 
 
 @EITHER
@@ -99,8 +107,8 @@ async def test_a_poll_is_lost(make_arena: MakeArena, guarded: bool) -> None:
     arena.start_load()
     without = [] if guarded else ["contiguity"]
     worker = arena.start("one", without=without, provoke=["drop-polls:20"])
-    await flowing(arena, worker, 1_000)
     await shows(worker, "drops ")
+    await flowing(arena, worker)
     judge(arena, await end(arena), {"missing-feature"}, guarded=guarded)
 
 
@@ -110,8 +118,8 @@ async def test_an_output_fails(make_arena: MakeArena, guarded: bool) -> None:
     arena = await make_arena(**SESSION)
     arena.start_load()
     worker = arena.start("one", without=[] if guarded else ["failed-output"], provoke=["fail-batch:16"])
-    await flowing(arena, worker, 1_000)
     await shows(worker, "fails ")
+    await flowing(arena, worker)
     judge(arena, await end(arena), {"missing-feature"}, guarded=guarded)
 
 
@@ -133,13 +141,32 @@ async def test_copies_of_features(make_arena: MakeArena, guarded: bool) -> None:
     judge(arena, await end(arena, copies=True), {"acted-twice"}, guarded=guarded)
 
 
+@EITHER
+async def test_killed_while_redis_is_slow(make_arena: MakeArena, guarded: bool) -> None:
+    """Nothing is committed before Redis has it: a worker that starts again puts only what it repeats."""
+    arena = await make_arena(**SESSION)
+    place = urlsplit(arena.world.services.redis_url)
+    assert place.hostname is not None
+    assert place.port is not None
+    async with slow(place.hostname, place.port, REDIS_DELAY_S) as port:
+        redis_url = {"HAYATE_REDIS_URL": arena.world.services.redis_url.replace(f":{place.port}", f":{port}")}
+        worker = arena.start("one", without=[] if guarded else ["redis-before-commit"], settings=redis_url)
+        await worker.ready()
+        arena.start_load(rate=500)
+        await flowing(arena, worker)
+        await arena.stop_load()
+        await arena.drained(2 * DRAIN_S)
+        arena.signal(worker, signal.SIGKILL, "one")
+    judge(arena, await arena.findings(), {"stale-latest", "missing-latest"}, guarded=guarded)
+
+
 async def usurped(arena: Arena, strike: Strike, without: Iterable[str]) -> tuple[Worker, Worker]:
     """A worker that stopped itself at a step, and the one that took its partitions and did everything since."""
     arena.start_load()
     zombie = arena.start("one", strike, without=without)
     await frozen(zombie)
     heir = arena.start("two", without=without)
-    await flowing(arena, heir, 1_000)
+    await flowing(arena, heir)
     await arena.stop_load()
     await arena.drained(DRAIN_S)
     return zombie, heir

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from streams.marks import CLOCK_KIND
+from streams.records import KIND
 from tests.faults.load import ACKNOWLEDGED, closing_tick, read_acknowledged, ticks
 
 
@@ -18,7 +20,7 @@ def test_ticks_follow_from_the_seed() -> None:
 
 
 def test_there_is_something_of_every_kind() -> None:
-    """Trades, quotes, both; no key, another partition, bad JSON."""
+    """Trades, quotes, both; no key, another partition, bad JSON, late ones; and marks in every partition."""
     made = list(islice(ticks(3, 20, 4), 5_000))
     texts = [tick.value for tick in made]
     assert sum(b'"price"' in text and b'"bid"' in text for text in texts) > 500
@@ -26,6 +28,10 @@ def test_there_is_something_of_every_kind() -> None:
     assert sum(b'"price"' not in text and b'"bid"' in text for text in texts) > 500
     assert any(tick.key is None for tick in made)
     assert any(not text.endswith(b"}") for text in texts)
+    marks = [tick for tick in made if (KIND, CLOCK_KIND) in tick.headers]
+    assert len(marks) > 40
+    assert {tick.partition for tick in marks} == set(range(4))
+    assert not any((KIND, CLOCK_KIND) in tick.headers for tick in made if tick.key)
 
 
 def test_acknowledgements_become_values_again(tmp_path: Path) -> None:

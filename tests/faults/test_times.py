@@ -40,6 +40,10 @@ def test_after_an_outage_of_the_broker_the_first_feature_ends_the_silence() -> N
     assert flow(pairs).silences([Fault("broker", 1_000, answered=True)]) == [Silence("broker", None, 200)]
 
 
+def test_of_no_faults_there_are_no_silences() -> None:
+    assert flow([(0, 1_000, 1_100)]).silences([]) == []
+
+
 def test_a_copy_does_not_make_a_feature_late() -> None:
     """The first one is what a reader gets."""
     ticks = [Entry(0, 5, b"S", b"", (), 1_000)]

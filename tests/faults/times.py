@@ -90,7 +90,8 @@ class Flow:
     def silences(self, faults: Sequence[Fault]) -> list[Silence]:
         """Of each fault, which are in the order of their times."""
         ends = [fault.at_ms for fault in faults[1:]] + [END_MS]
-        return [self._silence(fault, end) for fault, end in zip(faults, ends, strict=True)]
+        # Not strict: of no faults there is no end either.
+        return [self._silence(fault, end) for fault, end in zip(faults, ends, strict=False)]
 
     def _silence(self, fault: Fault, end_ms: int) -> Silence:
         waits: dict[int, int] = {}

@@ -137,6 +137,29 @@ async def test_a_rebalance_in_the_middle_begins_anew(rig: Rig) -> None:
     await ended(rig, task)
 
 
+async def test_a_rebalance_that_closes_databases_before_it_begins_anew(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reading ends before the new assignment is there; the service must live to recover that: seen where a second
+    rebalance came during recovery, and as a worker that stood still for ever."""
+    reader = rig.read_with(asyncio.Event().wait)  # type: ignore[arg-type]  # for ever
+    task = run_service(rig)
+    rig.assign(0, 1, generation=3)
+    await eventually(lambda: reader.recovered)
+    new = rig.read_with(nothing)
+
+    async def on_rebalance(*_: Any) -> None:
+        for _turn in range(20):
+            await asyncio.sleep(0)
+        rig.assign(1, generation=4)
+
+    monkeypatch.setattr(TableManager, "on_rebalance", on_rebalance)
+    await rig.tables.on_rebalance(set(), set(), set(), 4)
+    await eventually(lambda: rig.completed or task.done())
+    assert (rig.completed, reader.cancelled, new.recovered) == ([4], 1, [[1]])
+    await ended(rig, task)
+
+
 async def test_a_stop_in_the_middle(rig: Rig) -> None:
     """The service ends, and nothing is read any more."""
     reader = rig.read_with(asyncio.Event().wait)  # type: ignore[arg-type]  # for ever

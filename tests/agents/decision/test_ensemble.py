@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.decision.decisions import ACTIONS, BUY, HOLD, SELL, WARMING, Decisions
-from agents.decision.ensemble import ACT_ABOVE, RULES, EnsembleSystem
+from agents.decision.ensemble import ACT_ABOVE, RULES, EnsembleSystem, rules_for
 from streams.columns import F64
 from streams.errors import ConfigError
 from tests.agents.decision import reference
@@ -253,3 +253,14 @@ def test_refuses_a_member_that_leaves_records_out() -> None:
 
     with pytest.raises(ValueError, match=r"member fixed gave probabilities of shape \(1,\) for 2 records"):
         EnsembleSystem(["said"], members=[Short()]).decide(np.ones((2, 1)), np.ones(2))
+
+
+def test_rules_that_fit_a_feature_set() -> None:
+    assert [member.name for member in rules_for(OUTPUTS)] == ["trend", "mean_reversion", "momentum"]
+    assert [member.name for member in rules_for([*"xyz", "bb_upper", "bb_middle", "bb_lower", "rsi_14"])] == [
+        "mean_reversion"
+    ]
+    system = EnsembleSystem(["x"], members=rules_for(["x"]))
+    decisions = system.decide(np.ones((2, 1)), np.array([1.0, math.nan]))
+    assert decisions.reason == ["no-member"] * 2
+    assert decisions.confidence.tolist() == [0.0, 0.0]
