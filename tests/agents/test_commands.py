@@ -80,14 +80,14 @@ def test_topics_can_be_run_again(world: World) -> None:
     """The first run creates all of them, the second none; another partition count is refused."""
     first = world.faust("topics")
     assert first.returncode == 0, first.stderr
-    names = ["ticks", "ticks-rejected", "features", "features-rejected", "signals"]
+    names = ["ticks", "ticks-rejected", "features", "features-rejected", "signals", "bars"]
     assert first.stdout.startswith("created: ")
     assert all(f"{world.prefix}{name}" in first.stdout for name in names)
-    assert "0 of 6 topics were there already" in first.stdout
+    assert "0 of 7 topics were there already" in first.stdout
     second = world.faust("topics")
     assert (second.returncode, second.stdout) == (
         0,
-        "created: nothing; 6 of 6 topics were there already\n",
+        "created: nothing; 7 of 7 topics were there already\n",
     )
     refused(world.faust("topics", HAYATE_PARTITIONS="3"), "has 2 partitions", "HAYATE_PARTITIONS=2")
 

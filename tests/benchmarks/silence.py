@@ -255,7 +255,7 @@ def said(worker: Worker, text: str) -> float:
 async def run(stack: LocalStack, folder: Path, options: argparse.Namespace) -> None:
     """Every fault for every kind of member; prints a line each."""
     services = stack.up()
-    print(f"{'':30}" + "".join(f"{members:>22}" for members in options.members), flush=True)
+    print(f"{'':30}" + "".join(f"{members:>26}" for members in options.members), flush=True)
     table: dict[str, list[str]] = defaultdict(list)
     kept: dict[str, dict[str, list[dict[str, float | None]]]] = defaultdict(dict)
     for members in options.members:
@@ -293,7 +293,7 @@ async def run(stack: LocalStack, folder: Path, options: argparse.Namespace) -> N
             if options.json is not None:
                 options.json.write_text(json.dumps(kept, indent=1) + "\n")
     for title, cells in table.items():
-        print(f"{title:30}" + "".join(f"{cell:>22}" for cell in cells))
+        print(f"{title:30}" + "".join(f"{cell:>26}" for cell in cells))
 
 
 def main() -> None:
