@@ -253,8 +253,7 @@ class Lane:
         self.quarantine.settle(committed)
         self._check_trusted()
         if self.unsettled is not None and self.unsettled[0] == committed:
-            # The lane before this one did commit: nobody recovers the table when a lane is made anew in one process.
-            # (A later commit would be another worker's, and newer than these rows.)
+            # The lane before did commit, and nobody recovers the table now. (A later commit would be another worker's.)
             self.unsettled[1].to_store()
         self.unsettled = None
         self.job.open(self.tp.partition, checkpoint)
