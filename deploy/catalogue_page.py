@@ -23,6 +23,27 @@ its warm-up is `warming`; one whose formula has no value `undefined`; one whose 
 computed.
 """
 
+DEVIATIONS: Final = """\
+## Where ours is not TA-Lib's
+
+Everything that TA-Lib has is compared with it at every prefix, to 1e-9 relative or the bound that the indicator states.
+These differ on purpose, or are compared otherwise:
+
+| indicator | ours | TA-Lib 0.8 | why |
+|---|---|---|---|
+| `rsi`, `stoch`, `stochf`, `stochrsi`, `mfi`, `ultosc` | 50 in a flat market | 0 | neither overbought nor oversold |
+| `willr` | -50 in a flat market | 0 | the same |
+| `mfi`, `vwma` | undefined without quantity | 0, or a residue divided by 0 | there is no such mean |
+| `obv`, `ad`, `adosc` | undefined before the first quantity | 0 | nothing has flowed yet |
+| `linreg_r2` | undefined in a flat market | `CORREL` is 0 | nothing to explain |
+| `cmo` | 0 once its sums are below 1e-14 | goes on to exactly 0 | a ratio of what rounding left |
+| `adx` | the last value after hundreds of n unchanged bars | denormal numbers | DX has no value any more |
+| `stddev`, `bbands`, `cci`, `mfi`, `ultosc` | anchored sums | sums that lose digits | compared within what is lost |
+| `kama`, `vwma` | forget a bad tick | rolling sums keep part of it | compared up to the bad tick |
+| `macd`, `ppo`, `trix` | within units in the last place of the price | the same | made of averages of the price |
+| `atr`, `natr`, `trix` | n from 2 | n from 1 | one is the change itself |
+"""
+
 STEPS: Final = {"trade": "trades, bars", "quote": "quotes", "tick": "ticks"}
 
 
@@ -34,6 +55,7 @@ def text() -> str:
         parts.append(f"## {group.capitalize()}\n")
         parts.append(_table(families))
         parts += [f"### `{family.name}`: {_specification(family)}\n" for family in families]
+    parts.append(DEVIATIONS)
     parts.append(_warmups(FeatureSet.load("default")))
     return "\n".join(parts)
 
