@@ -114,9 +114,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Commit offsets with their metadata as the member of the group's present generation.
 
         aiokafka 0.14 commits as whoever it is when the request goes out. After the first refusal that is nobody: its
-        generation is then -1, with which a broker takes the commit of anybody while the group has no members. Seen: of
-        a worker that was asleep, whose successor had died meanwhile; its commits went back, and its rows to the local
-        store over newer ones. And a commit that is tried again could go out in a later generation than it belongs to.
+        generation is then -1, with which a broker takes the commit of anybody while the group has no members
+        (seen). So the commits of a worker that was asleep, whose successor died meanwhile, would go back, and its rows
+        over newer ones (read). And a commit that is tried again could go out in a later generation than it belongs to.
 
         Raises:
             aiokafka.errors.CommitFailedError: the group has moved on; the partitions may be another worker's.
