@@ -6,7 +6,7 @@ trades, each started with the mean of the first n changes, then a += (x - a) / n
 - State: 2 slots, G and L.
 - Warm-up: n + 1 trades (n changes).
 - Flat market: 50, where TA-Lib gives 0: a market that does not move is neither overbought nor oversold. Flat is
-  TA-Lib's test, G + L < 1e-14, taken relative to the price where that is below 1, so that the unit of a cheap
+  G + L < 1e-14 (TA-Lib's own test before 0.8), relative to the price where that is below 1, so that the unit of a cheap
   instrument does not make it flat. After a move it takes hundreds of unchanged trades to get there; until then the
   index keeps its last value, as the formula says.
 - Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978); TA-Lib's RSI but for the flat market.
