@@ -20,6 +20,7 @@ from streams.errors import ConfigError, RetryError, StateError
 from streams.feature_set import FeatureSet
 from streams.feeds.partitions import partition_of
 from streams.kafka.admin import connected_admin
+from streams.kafka.client import guard_requests
 from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import FEATURES, TICKS, changelog_name
 from streams.kafka_url import bootstrap_servers
@@ -112,6 +113,7 @@ async def run_migration(settings: Settings, old: str) -> str:
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap_servers(settings.kafka_url), acks="all", enable_idempotence=True
         )
+        guard_requests(producer.client)
         async with producer:
             converted = await migrate(plan, admin, log, producer, Progress("converted"))
     return "\n".join([f"{converted} rows converted:", *(f"  {step}" for step in plan.steps)])

@@ -72,9 +72,8 @@ class Players:
             status = worker.process.poll()
             assert status is None, f"{name} ended by itself with {status}\n{self.arena.report()}"
 
-    async def finish(self, report: Report, *, copies: bool = False, stored: bool = True) -> Findings:
-        """Let it flow, end the load, stop everybody in good order, check, report; `stored` says whether the last
-        worker's local store is expected to be there.
+    async def finish(self, report: Report, *, copies: bool = False) -> Findings:
+        """Let it flow, end the load, stop everybody in good order, check, report.
 
         Raises:
             AssertionError: something is wrong; with everything that was done.
@@ -91,7 +90,7 @@ class Players:
         await arena.drained()
         await self._owns_all(last)
         await self.stop(last)
-        return await self.judge(report, copies=copies, final=last if stored else None)
+        return await self.judge(report, copies=copies, final=last)
 
     async def stop(self, name: str) -> None:
         """SIGTERM, and a clean end."""

@@ -37,8 +37,23 @@ async def answers(arena: Arena) -> int:
             return time.time_ns() // 1_000_000
 
 
-async def test_killed_and_frozen(make_arena: MakeArena, stack: LocalStack, seed: int, report: Report) -> None:
-    """Under load: kill -9 of the broker and back, then SIGSTOP for shorter and for longer than the session."""
+async def away(players: Players, how: str, down: Callable[[str], None], stack: LocalStack, rng: random.Random) -> None:
+    """Take the broker down, and bring it back after a moment."""
+    players.arena.say(f"the broker is {how}")
+    await asyncio.to_thread(down, "kafka")
+    await asyncio.sleep(rng.uniform(0.5, 3.0))
+    coming = asyncio.create_task(asyncio.to_thread(stack.up))
+    players.faults.append(Fault(f"broker {how} and back", await answers(players.arena), answered=True))
+    players.arena.say("the broker answers")
+    await coming
+    players.hurts[f"broker {how}"] += 1
+    await asyncio.sleep(6.0)
+    players.all_alive()
+
+
+async def test_killed_stopped_and_frozen(make_arena: MakeArena, stack: LocalStack, seed: int, report: Report) -> None:
+    """Under load: the broker is killed and back, stopped in good order and back, then SIGSTOP for shorter and for
+    longer than the session."""
     arena = await make_arena()
     players = Players(arena)
     rng = random.Random(seed)
@@ -46,14 +61,8 @@ async def test_killed_and_frozen(make_arena: MakeArena, stack: LocalStack, seed:
     await players.do("start", "one")
     await players.running["one"].ready()
     await asyncio.sleep(1.0)
-    arena.say("kill -9 of the broker")
-    await asyncio.to_thread(stack.kill, "kafka")
-    await asyncio.sleep(rng.uniform(0.5, 3.0))
-    coming = asyncio.create_task(asyncio.to_thread(stack.up))
-    players.faults.append(Fault("broker killed and back", await answers(arena), answered=True))
-    arena.say("the broker answers")
-    await coming
-    await asyncio.sleep(6.0)
+    await away(players, "killed", stack.kill, stack, rng)
+    await away(players, "stopped", stack.stop, stack, rng)
     for sleep_s in (1.5, 5.0):
         pid = stack.pid("kafka")
         assert pid is not None
@@ -65,7 +74,6 @@ async def test_killed_and_frozen(make_arena: MakeArena, stack: LocalStack, seed:
         players.hurts["broker frozen"] += 1
         await asyncio.sleep(5.0)
         players.all_alive()
-    players.hurts["broker killed"] += 1
     await players.finish(report)
 
 

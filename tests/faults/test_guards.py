@@ -109,7 +109,8 @@ async def test_a_poll_is_lost(make_arena: MakeArena, guarded: bool) -> None:
     worker = arena.start("one", without=without, provoke=["drop-polls:20"])
     await shows(worker, "drops ")
     await flowing(arena, worker)
-    judge(arena, await end(arena), {"missing-feature"}, guarded=guarded)
+    # Copies: the poll was lost before the lane had read where its outputs end.
+    judge(arena, await end(arena), {"missing-feature", "copies"}, guarded=guarded)
 
 
 @EITHER
