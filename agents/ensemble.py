@@ -1,7 +1,7 @@
 """The ensemble agent's work: feature records of one partition in, one signal each out."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import ConsumerRecord
@@ -16,11 +16,15 @@ from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.outlet import Record
 from streams.kafka.rejection import POISON, rejected
 from streams.records import SENT_NS, SOURCE
+from tables.signal_store import SignalStore, SignalWrite
 
 if TYPE_CHECKING:
     from agents.lane import Lane
 
 log = logging.getLogger(__name__)
+
+SETTLE_S = 5.0
+"""Longest wait of a checkpoint for signals to be stored."""
 
 
 class EnsembleTopics(NamedTuple):
@@ -35,13 +39,20 @@ class EnsembleJob:
     """One partition's decisions (agents.job.Job). It keeps no state but which ticks it has acted on."""
 
     def __init__(
-        self, topics: EnsembleTopics, system: EnsembleSystem, decoder: FeatureRecordDecoder, metrics: Metrics
+        self,
+        topics: EnsembleTopics,
+        system: EnsembleSystem,
+        decoder: FeatureRecordDecoder,
+        metrics: Metrics,
+        store: SignalStore | None = None,
     ) -> None:
+        """`store` gets the newest signal of each symbol; None: only the topic does."""
         self.streams = (topics.signals, topics.rejected)
         self._topics = topics
         self._system = system
         self._decoder = decoder
         self._metrics = metrics
+        self._store = store
         self._seen = -1
 
     def open(self, partition: int, checkpoint: Checkpoint | None) -> None:  # noqa: ARG002 - the job of any partition
@@ -63,11 +74,17 @@ class EnsembleJob:
         signals = encode_signals(
             decisions, features.ids, features.symbols, features.ts_ns, features.schema, self._system.model
         )
-        for place, signal, action in zip(features.places, signals, decisions.action.tolist(), strict=True):
+        writes: list[SignalWrite] = []
+        actions = decisions.action.tolist()
+        for place, symbol, signal, action in zip(features.places, features.symbols, signals, actions, strict=True):
             record = fresh[place]
             sent = header(record.headers, SENT_NS)
             headers = [(SENT_NS, sent)] if sent is not None else []
             lane.emit(self._topics.signals, record.offset, Record(record.key, signal, headers), (ACTIONS[action], sent))
+            writes.append(SignalWrite(symbol, record.partition, record.offset, signal))
+        # Last, for nothing of a batch that raises may be seen anywhere.
+        if self._store is not None:
+            self._store.put_many(writes)
 
     def reject(self, lane: "Lane", record: ConsumerRecord, detail: str) -> None:
         """To `features-rejected`. Its tick counts as acted on: a copy of the record would be no better."""
@@ -80,8 +97,10 @@ class EnsembleJob:
         """Source offset of the newest tick acted on."""
         return self._seen
 
-    async def settle(self) -> None:
-        """Everything goes to Kafka."""
+    async def settle(self, ends: Mapping[str, int]) -> None:  # noqa: ARG002 - signals need no watermark
+        """Wait until Redis has the newest signals, unless it is away: every later signal of a symbol mends it."""
+        if self._store is not None:
+            await self._store.settle(SETTLE_S)
 
     def rows(self) -> None:
         """Rule members remember nothing."""

@@ -1,7 +1,7 @@
 """The features agent's work: ticks of one partition in; feature records, bars and rejects out; rows kept."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,7 @@ from streams.headers import header, integer
 from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.outlet import Record
 from streams.kafka.rejection import POISON, rejected
+from streams.quality_reasons import REASONS, detail_of
 from streams.records import SENT_NS
 from streams.ticks import Rejection, TickDecoder
 from tables.feature_contract import FeatureStore, FeatureWrite
@@ -57,10 +58,13 @@ class FeaturesJob:
         lateness_ms: int,
         evict_after_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        settled: Callable[[int, int | None], Awaitable[None]] | None = None,
     ) -> None:
-        """`evict_after_s` and `clock` as WorkingRows has them."""
+        """`evict_after_s` and `clock` as WorkingRows has them; `settled` hears of partition and end of the features
+        that a checkpoint covers, when Redis has them."""
         feature_set = engine.feature_set
         self._lateness_ms = lateness_ms
+        self._filters = engine.filters
         self.streams = (topics.features, topics.rejected, *([topics.bars] if feature_set.publishes_bars else []))
         self._topics = topics
         self._decoder = decoder
@@ -71,6 +75,7 @@ class FeaturesJob:
         self._metrics = metrics
         self._producer = producer
         self._working = WorkingRows(engine, metrics, evict_after_s=evict_after_s, clock=clock)
+        self._settled = settled or _unheard
         self._partition = -1
         self._id_prefix = ""
 
@@ -92,9 +97,9 @@ class FeaturesJob:
             self._emit_bars(lane, part)
             served = part
             if part.folded.verdict.any():
-                served, late = self._without_others(part)
+                served, others = self._without_others(part)
                 # In log order: the tail of the rejects names one source offset after the other.
-                rejections = sorted([*rejections, *late], key=lambda rejection: rejection.record.offset)
+                rejections = sorted([*rejections, *others], key=lambda rejection: rejection.record.offset)
             self._emit_features(lane, served, writes, sent_times)
         for rejection in rejections:
             self._emit_rejection(lane, rejection)
@@ -111,12 +116,13 @@ class FeaturesJob:
         """Ticks have no source of their own."""
         return -1
 
-    async def settle(self) -> None:
+    async def settle(self, ends: Mapping[str, int]) -> None:
         """Wait until Redis has everything, unless it is away: what a checkpoint covers is not put again after a crash.
         Only the checkpoint waits, not the stream."""
         if self._store.up:
             with suppress(RetryError):  # counted and logged by the store
                 await self._store.flush(SETTLE_S)
+                await self._settled(self._partition, ends.get(self._topics.features))
 
     def rows(self) -> RowWrite | None:
         """Copies of the rows that changed since the last call."""
@@ -142,24 +148,30 @@ class FeaturesJob:
         await self._working.close()
 
     def _without_others(self, part: Part) -> tuple[Part, list[Rejection]]:
-        """Only what was applied, and the late ticks as rejections. What is known from before a restart is counted, and
-        so is the warm-up; of marks nothing is left."""
+        """Only what was applied, and the late ticks and what filters found as rejections. What is known from before a
+        restart is counted, and so is the warm-up; of marks nothing is left."""
         verdict, columns = part.folded.verdict, part.columns
         self._metrics.repeated.inc(int((verdict == SKIPPED).sum()) if part.records else 0)
         self._metrics.warmed.inc(int(((verdict == MARKED) & (columns.kind == WARM)).sum()))
-        late = [
-            Rejection(
-                part.records[i],
-                "late",
-                f"ts_ns {columns.ts_ns[i]} is older than the last tick of {part.symbols[i]} by more than "
-                f"HAYATE_LATENESS_MS={self._lateness_ms}; send ticks in time, or set HAYATE_LATE=fold",
-            )
-            for i in np.flatnonzero(verdict == LATE).tolist()
+        others = [
+            Rejection(part.records[i], REASONS[judged], self._detail(part, i, judged))
+            for i, judged in enumerate(verdict.tolist())
+            if judged in REASONS
         ]
         kept = np.flatnonzero(verdict == APPLIED)
         folded = Folded(part.folded.values[kept], part.folded.flags[kept], part.folded.price[kept], verdict[kept])
         symbols, records = [part.symbols[i] for i in kept.tolist()], [part.records[i] for i in kept.tolist()]
-        return Part(columns.take(kept), symbols, records, folded), late
+        return Part(columns.take(kept), symbols, records, folded), others
+
+    def _detail(self, part: Part, i: int, verdict: int) -> str:
+        """Why a tick was rejected, for a person."""
+        columns, symbol = part.columns, part.symbols[i]
+        if verdict == LATE:
+            return (
+                f"ts_ns {columns.ts_ns[i]} is older than the last tick of {symbol} by more than "
+                f"HAYATE_LATENESS_MS={self._lateness_ms}; send ticks in time, or set HAYATE_LATE=fold"
+            )
+        return detail_of(verdict, columns, i, self._filters.of(symbol), float(part.folded.price[i]))
 
     def _emit_features(self, lane: "Lane", part: Part, writes: list[FeatureWrite], sent_times: list[int]) -> None:
         """Emit a record for each tick; adds what goes to the store, and when each tick was sent."""
@@ -195,3 +207,7 @@ class FeaturesJob:
     def _emit_rejection(self, lane: "Lane", rejection: Rejection) -> None:
         record, reason, detail = rejection
         lane.emit(self._topics.rejected, record.offset, rejected(record, reason, detail), reason)
+
+
+async def _unheard(partition: int, end: int | None) -> None:
+    """Nobody keeps a watermark."""

@@ -56,8 +56,9 @@ class Job(Protocol):
     def seen(self) -> int:
         """`Checkpoint.seen` of everything processed so far."""
 
-    async def settle(self) -> None:
-        """Wait, for a bounded time, until what was handed elsewhere than to Kafka is stored there."""
+    async def settle(self, ends: Mapping[str, int]) -> None:
+        """Wait, for a bounded time, until what was handed elsewhere than to Kafka is stored there; `ends` is where each
+        output stream ends by what is acknowledged."""
 
     def rows(self) -> Rows | None:
         """Snapshot of the rows that changed since the last call; None where there are none."""

@@ -197,7 +197,7 @@ class Lane:
         seen, rows = self.job.seen(), self.job.rows()
         tickets = self._outputs.tickets()
         await self._outputs.wait_acknowledged(tickets, offset)
-        await self.job.settle()
+        await self.job.settle(self._outputs.ends)
         if rows is not None:
             self._check_trusted()
             await rows.to_changelog()

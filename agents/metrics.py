@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, PlatformCollector, ProcessCollector
 
 from agents.histogram import BatchHistogram
+from agents.store_metrics import StoreMetrics
 
 if TYPE_CHECKING:
     from tables.feature_store import RealTimeFeatureStore
@@ -39,6 +40,12 @@ class Metrics:
         )
         self.late_into_bar = Counter(
             "hayate_late_into_bar", "Trades folded late into a bar that began after them", registry=registry
+        )
+        self.quotes_left_out = Counter(
+            "hayate_quotes_left_out", "Quotes that a filter left out of a trade's tick", registry=registry
+        )
+        self.references_left_out = Counter(
+            "hayate_references_left_out", "Copies of reference ticks that a filter left out", registry=registry
         )
         self.bars = Counter("hayate_bars", "Bar records acknowledged by Kafka", registry=registry)
         self.features = Counter("hayate_features", "Feature records acknowledged by Kafka", registry=registry)
@@ -75,6 +82,7 @@ class Metrics:
         self.redis_dropped = Gauge(
             "hayate_redis_dropped", "History writes given up while Redis was away", registry=registry
         )
+        self.store = StoreMetrics(registry)
         self.batch_size = BatchHistogram("hayate_batch_size", "Records per batch, by agent", "agent", BATCH_BUCKETS)
         self.latency = BatchHistogram(
             "hayate_latency_seconds",

@@ -12,21 +12,25 @@ from agents.decision.ensemble import EnsembleSystem
 from agents.decision.feature_records import FeatureRecordDecoder
 from agents.ensemble import EnsembleJob, EnsembleTopics
 from agents.features import FeaturesJob, FeatureTopics
+from agents.healing import Healing
 from agents.heartbeat import Heartbeat
 from agents.job import Broker
 from agents.lanes import Lanes
 from agents.metrics import Metrics
+from agents.store_watch import StoreWatch
 from streams.engine import RealTimeFeatureEngine
+from streams.kafka.access import KafkaAccess
 from streams.kafka.batching import Poll
 from streams.kafka.checkpoint import Origin
 from streams.kafka.log_reader import LogReader
 from streams.kafka.tail import TailReader
 from streams.kafka.topics import BARS, FEATURES, FEATURES_REJECTED, REJECTED, SIGNALS, TICKS
-from streams.kafka_url import bootstrap_servers
 from streams.settings import Settings
 from streams.ticks import TickDecoder
+from tables.feature_setup import healer_for
 from tables.feature_store import RealTimeFeatureStore
 from tables.indicator_state import IndicatorStateTable
+from tables.signal_store import SignalStore
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +51,7 @@ class AsyncPredictionPipeline:
         system: EnsembleSystem,
         table: IndicatorStateTable,
         store: RealTimeFeatureStore,
+        signals: SignalStore,
         metrics: Metrics,
         *,
         broker: Callable[[], Broker],
@@ -59,13 +64,25 @@ class AsyncPredictionPipeline:
         self._engine = engine
         self._system = system
         self._store = store
+        self._signals = signals
         self.heartbeat = Heartbeat(settings.session_timeout_s, confirm, on_suspect=self._abandon, on_fatal=on_fatal)
         feature_topics = FeatureTopics(*(settings.topic(name) for name in (TICKS, FEATURES, REJECTED, BARS)))
         ensemble_topics = EnsembleTopics(*(settings.topic(name) for name in (FEATURES, SIGNALS, FEATURES_REJECTED)))
         self._ticks, self._features = feature_topics.ticks, feature_topics.features
         logs = sorted({*feature_topics, *ensemble_topics})
-        self._tails = TailReader(LogReader(bootstrap_servers(settings.kafka_url), logs))
-        tick_decoder = TickDecoder(settings.partitions, any_partition=settings.any_partition)
+        self._tails = TailReader(LogReader(KafkaAccess.of(settings), logs))
+        # A reader of its own: what fills Redis must not make a lane wait for its tails.
+        self._past = LogReader(KafkaAccess.of(settings), [self._features])
+        self.healing = Healing(
+            healer_for(settings, engine.feature_set, store.filler, self._past),
+            store.filler,
+            metrics.store,
+            trimmed=lambda: store.trimmed,
+            symbols=table.symbols,
+        )
+        store.on_back(self.healing.lost)
+        self._watch = StoreWatch(store, self.healing, metrics.store)
+        tick_decoder = TickDecoder(settings.partitions, any_partition=settings.any_partition, filters=engine.filters)
         feature_decoder = FeatureRecordDecoder(engine.feature_set.outputs, engine.feature_set.version)
 
         def lanes(make_job: Callable[[], Any], producer: Callable[[], Any], topic: str, layout: str) -> Lanes:
@@ -92,13 +109,14 @@ class AsyncPredictionPipeline:
                 later,
                 lateness_ms=settings.lateness_ms,
                 evict_after_s=settings.evict_after_s,
+                settled=self.healing.settled,
             ),
             urgent,
             self._ticks,
             f"{engine.feature_set.layout_hash:016x}",
         )
         self.ensemble = lanes(
-            lambda: EnsembleJob(ensemble_topics, system, feature_decoder, metrics),
+            lambda: EnsembleJob(ensemble_topics, system, feature_decoder, metrics, signals),
             later,
             self._features,
             engine.feature_set.version,
@@ -116,11 +134,15 @@ class AsyncPredictionPipeline:
         )
         now_ns = time.time_ns()
         # A calendar that ends soon is refused here, for a market beyond its end would count as closed.
-        self._engine.sessions.require((now_ns, now_ns + CALENDAR_AHEAD_NS))
+        for sessions in (self._engine.sessions, self._engine.filters.sessions):
+            sessions.require((now_ns, now_ns + CALENDAR_AHEAD_NS))
         self._engine.warm_up()
         self._system.warm_up()
         await self._tails.start()
+        await self._past.start()
         await self._store.start()
+        await self._signals.start()
+        self._watch.start()
 
     async def offer_ticks(self, poll: Poll) -> None:
         """Take one poll of `ticks`."""
@@ -138,24 +160,32 @@ class AsyncPredictionPipeline:
         tps = list(tps)
         for lanes, topic in ((self.features, self._ticks), (self.ensemble, self._features)):
             lanes.assign(tp for tp in tps if tp.topic == topic)
+        self.healing.assign(tp.partition for tp in tps if tp.topic == self._ticks)
 
     async def revoke(self, tps: Iterable[TP]) -> None:
         """Last checkpoint of these partitions, then drop them."""
         tps = list(tps)
+        gone = {tp.partition for tp in tps if tp.topic == self._ticks}
+        await self.healing.pause(gone)
         await asyncio.gather(self.features.revoke(tps), self.ensemble.revoke(tps))
+        self.healing.forget(gone)
 
     async def stop(self, *, checkpoint: bool = True) -> bool:
         """Last checkpoint of everything (in a crash: none); bounded in time, whatever Kafka and Redis do. Says whether
         a next start will have nothing to repeat."""
+        await self.healing.pause()
         clean = await asyncio.gather(*(lanes.close(checkpoint=checkpoint) for lanes in (self.features, self.ensemble)))
         self.heartbeat.stop()
         return all(clean)
 
     async def close(self) -> None:
         """Last flush to Redis, and the ends of the connections; bounded in time."""
+        self._watch.stop()
         await asyncio.gather(
             _within(STORE_STOP_S + CLOSE_S, self._store.stop(STORE_STOP_S), "Redis"),
+            _within(STORE_STOP_S + CLOSE_S, self._signals.stop(STORE_STOP_S), "Redis"),
             _within(CLOSE_S, self._tails.stop(), "the reader of logs"),
+            _within(CLOSE_S, self._past.stop(), "the reader of features"),
         )
 
     def _abandon(self) -> None:

@@ -20,6 +20,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocol
 from agents.locks import Lock, lock_data_dir, lock_instance
 from streams.errors import ConfigError, TopicError
 from streams.kafka import topics
+from streams.kafka.access import KafkaAccess
 from streams.kafka.admin import cluster_id, connected_admin, topic_ids
 from streams.kafka.groups import Group, Member
 from streams.settings import Settings
@@ -59,7 +60,7 @@ async def take_place(settings: Settings, table_dir: Path) -> Place:
     place = Place()
     try:
         place.locks.append(lock_data_dir(settings.data_dir))
-        async with connected_admin(settings.kafka_url) as admin:
+        async with connected_admin(KafkaAccess.of(settings)) as admin:
             wanted = topics.specs(settings)
             if missing := await topics.check(admin, wanted):
                 names = ", ".join(spec.name for spec in missing)

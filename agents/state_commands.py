@@ -19,11 +19,11 @@ from agents.commands import OneShot
 from streams.errors import ConfigError, RetryError, StateError
 from streams.feature_set import FeatureSet
 from streams.feeds.partitions import partition_of
+from streams.kafka.access import KafkaAccess
 from streams.kafka.admin import connected_admin
 from streams.kafka.client import guard_requests
 from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import FEATURES, TICKS, changelog_name
-from streams.kafka_url import bootstrap_servers
 from streams.settings import Settings
 from tables.feature_clear import clear_features
 from tables.indicator_state import decode_row
@@ -110,9 +110,7 @@ async def run_migration(settings: Settings, old: str) -> str:
     async with _connected(settings) as (admin, log):
         found = await survey(settings, FeatureSet.load(settings.feature_set), admin, log, on_progress=Progress())
         plan = plan_migration(found, FeatureSet.load(old))
-        producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers(settings.kafka_url), acks="all", enable_idempotence=True
-        )
+        producer = AIOKafkaProducer(**KafkaAccess.of(settings).client, acks="all", enable_idempotence=True)
         guard_requests(producer.client)
         async with producer:
             converted = await migrate(plan, admin, log, producer, Progress("converted"))
@@ -135,8 +133,8 @@ class Progress:
 
 @asynccontextmanager
 async def _connected(settings: Settings) -> AsyncIterator[tuple[AIOKafkaAdminClient, LogReader]]:
-    async with connected_admin(settings.kafka_url) as admin:
-        log = LogReader(bootstrap_servers(settings.kafka_url))
+    async with connected_admin(KafkaAccess.of(settings)) as admin:
+        log = LogReader(KafkaAccess.of(settings))
         await log.start()
         try:
             yield admin, log

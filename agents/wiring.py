@@ -7,23 +7,32 @@ from faust.types import TP, StreamT
 from prometheus_client import CollectorRegistry
 from yarl import URL
 
+from agents.api_commands import add_api_command, add_api_service
 from agents.application import HayateApp
+from agents.audit_commands import add_audit_command
 from agents.commands import add_commands
 from agents.decision.ensemble import EnsembleSystem, rules_for
+from agents.export_commands import add_export_command
+from agents.feed_commands import add_feed_command
 from agents.metrics import Metrics
 from agents.pipeline import AsyncPredictionPipeline
+from agents.rejected_commands import add_rejected_commands
+from agents.replay_commands import add_replay_commands
 from agents.state_commands import add_state_command
+from agents.store_commands import add_store_command
 from agents.web import add_pages
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import ConfigError
 from streams.feature_set import FeatureSet
+from streams.kafka.access import KafkaAccess
 from streams.kafka.batching import BatchScheduler, BatchSchema, Poll
 from streams.kafka.topics import FEATURES, STATE_TABLE, TICKS
-from streams.kafka_url import bootstrap_servers
+from streams.quality_file import load_filters
 from streams.settings import Settings
-from tables.feature_store import RealTimeFeatureStore
+from tables.feature_setup import store_for
 from tables.indicator_state import ROCKSDB_OPTIONS, IndicatorStateTable
 from tables.recovery import tables_for
+from tables.signal_setup import signals_for
 
 MAX_BATCH_BYTES = 512 * 1024
 """One request per partition is on its way at a time, so throughput is batch size over round trip."""
@@ -47,19 +56,17 @@ def build(settings: Settings) -> HayateApp:
     metrics = Metrics(registry)
     feature_set = FeatureSet.load(settings.feature_set)
     engine = RealTimeFeatureEngine(
-        feature_set, lateness_ns=settings.lateness_ms * NS_PER_MS, fold_late=settings.late == "fold"
+        feature_set,
+        lateness_ns=settings.lateness_ms * NS_PER_MS,
+        fold_late=settings.late == "fold",
+        filters=load_filters(settings.filters),
     )
     system = EnsembleSystem(feature_set.outputs, members=rules_for(feature_set.outputs), horizon_ms=settings.horizon_ms)
-    store = RealTimeFeatureStore(
-        settings.redis_url,
-        password=settings.redis_password(),
-        names=feature_set.outputs,
-        schema=feature_set.version,
-        history=feature_set.history,
-        beside=settings.beside,
-        ttl_s=settings.feature_ttl_s,
-        latest_ttl_s=settings.latest_ttl_s,
-    )
+
+    async def trusted() -> None:
+        await app.pipeline.heartbeat.confirmed()
+
+    store = store_for(settings, feature_set, trusted=trusted)
     metrics.observe_store(store)
     app.pipeline = AsyncPredictionPipeline(
         settings,
@@ -67,6 +74,7 @@ def build(settings: Settings) -> HayateApp:
         system,
         _state_table(app, settings),
         store,
+        signals_for(settings, feature_set, trusted=trusted),
         metrics,
         broker=lambda: app.consumer,  # type: ignore[arg-type, return-value]  # ours, by the app's transport
         urgent=lambda: app.producer.urgent,  # type: ignore[attr-defined]  # ours, by the app's transport
@@ -79,17 +87,26 @@ def build(settings: Settings) -> HayateApp:
     app.on_partitions_revoked.connect(_on_revoked)  # type: ignore[arg-type]  # faust's own example has this signature
     add_pages(app, metrics)
     add_commands(app, settings)
+    add_replay_commands(app, settings)
     add_state_command(app, settings)
+    add_store_command(app, settings)
+    add_rejected_commands(app, settings)
+    add_feed_command(app, settings)
+    add_export_command(app, settings)
+    add_audit_command(app, settings)
+    add_api_command(app, settings)
+    add_api_service(app, settings, registry)
     return app
 
 
 def _faust_app(settings: Settings) -> HayateApp:
-    session_s = settings.session_timeout_s
+    access, session_s = KafkaAccess.of(settings), settings.session_timeout_s
     batched = frozenset({settings.topic(TICKS), settings.topic(FEATURES)})
     return HayateApp(
         settings,
         batched=batched,
-        broker=[URL(f"kafka://{server}") for server in bootstrap_servers(settings.kafka_url)],
+        broker=[URL(f"kafka://{server}") for server in access.servers],
+        broker_credentials=access.credentials,
         store="rocksdb://",
         datadir=settings.data_dir,
         autodiscover=False,

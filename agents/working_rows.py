@@ -1,10 +1,8 @@
 """The rows that one lane works on: loaded when their symbols come, folded, snapshot, and let go when they are quiet."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,6 +10,7 @@ from aiokafka import ConsumerRecord
 
 from agents.idle_symbols import IdleSymbols
 from agents.metrics import Metrics
+from agents.reference_prices import REFERENCES, ReferencePrices
 from streams import layout
 from streams.columns import F64, SKIPPED, UNTOUCHED, Folded, TickColumns
 from streams.engine import RealTimeFeatureEngine
@@ -20,10 +19,8 @@ from streams.marks import Clock
 from streams.ticks import Decoded
 from tables.indicator_state import PartitionRows, Row, RowWrite, decode_row, encode_row
 
-REFERENCES: Final = "\0references"
-"""Key of the row that holds the partition's reference prices; no symbol has such a name."""
 GAPS: Final = {"silence": layout.SILENCES, "sequence": layout.JUMPS, "mark": layout.GAP_MARKS}
-COUNTERS: Final = [*GAPS.values(), layout.LATE_INTO_BAR]
+COUNTERS: Final = [*GAPS.values(), layout.LATE_INTO_BAR, layout.LEFT_OUT]
 """Slots that count what has happened to a symbol."""
 
 
@@ -52,12 +49,7 @@ class WorkingRows:
         self._engine = engine
         self._metrics = metrics
         self._block = engine.new_block()
-        references = engine.feature_set.references
-        self._aliases = {s: [i for i, other in enumerate(references) if other == s] for s in references}
-        """Reference symbol -> its columns."""
-        self._references: F64 = np.full(len(references), np.nan)
-        self._references_offset = -1
-        self._references_changed = False
+        self._references = ReferencePrices(engine.feature_set.references, engine.filters)
         self._dirty: set[str] = set()
         self._idle = IdleSymbols(evict_after_s, clock)
         self._asleep: dict[str, tuple[float, int]] = {}
@@ -69,10 +61,9 @@ class WorkingRows:
         """Take up the partition's saved rows. Each is loaded when its symbol is first seen, or when a clock mark closes
         one of its bars."""
         self._saved = saved
-        if self._aliases and (value := saved.get(REFERENCES)) is not None:
+        if self._references and (value := saved.get(REFERENCES)) is not None:
             with suppress(StateError):  # of another feature set, before a migration: the next copies say it anew
-                row = self._decoded(REFERENCES, value, len(self._references))
-                self._references, self._references_offset = row.state, row.offset
+                self._references.restore(value, self._engine.feature_set.layout_hash)
         if self._engine.feature_set.has_time_bars:
             for symbol, value in saved.items():
                 if symbol != REFERENCES:
@@ -86,7 +77,7 @@ class WorkingRows:
     def fold(self, decoded: Decoded) -> Iterator[Part]:
         """Fold a micro-batch: its ticks, cut where a clock mark has bars to close."""
         self._idle.touch(decoded.symbols)
-        columns = self._with_references(decoded)
+        columns = self._references.meet(decoded)
         start = 0
         for mark in decoded.clocks if self._engine.feature_set.has_time_bars else ():
             if mark.place > start:
@@ -99,7 +90,7 @@ class WorkingRows:
 
     def rows(self) -> RowWrite | None:
         """Copies of the rows that changed since the last call; None where there are none."""
-        if self._saved is None or not (self._dirty or self._references_changed):
+        if self._saved is None or not (self._dirty or self._references.changed):
             return None
         self._count()
         block, of = self._block, self._engine.feature_set.layout_hash
@@ -107,11 +98,10 @@ class WorkingRows:
             symbol: encode_row(Row(of, int(block.last_offset[i]), int(block.last_ts_ns[i]), block.state[i]))
             for symbol, i in sorted((symbol, block.find(symbol)) for symbol in self._dirty)
         }
-        if self._references_changed:
+        if self._references.changed:
             # The last one of the batch: where it is in the changelog, the rows that were made with its prices are too.
-            rows[REFERENCES] = encode_row(Row(of, self._references_offset, 0, self._references))
+            rows[REFERENCES] = self._references.row(of)
         self._dirty.clear()
-        self._references_changed = False
         return self._saved.write(rows)
 
     def let_go(self) -> None:
@@ -166,21 +156,6 @@ class WorkingRows:
         due += [s for s, (clock, ts_ns) in self._asleep.items() if clock == mark.clock and ts_ns <= mark.ts_ns]
         return sorted(due)
 
-    def _with_references(self, decoded: Decoded) -> TickColumns:
-        """The columns with the reference prices that each tick met."""
-        columns = decoded.columns
-        if not self._aliases:
-            return columns
-        prices = np.tile(self._references, (len(columns), 1))
-        for place, offset, symbol, price in decoded.references:
-            if offset > self._references_offset:
-                self._references_offset = offset
-                self._references_changed = True
-                if not math.isnan(price):
-                    for alias in self._aliases.get(symbol, ()):
-                        self._references[alias] = prices[place:, alias] = price
-        return replace(columns, reference=prices)
-
     def _row(self, symbol: str) -> int:
         """The row of a symbol, loaded or made where it is not in memory."""
         index = self._block.find(symbol)
@@ -206,8 +181,11 @@ class WorkingRows:
     def _count(self) -> None:
         """Bring the metrics up to what the rows have counted."""
         sums = self._block.state[: len(self._block), COUNTERS].sum(axis=0)
-        *gaps, late = (sums - self._counted).tolist()
+        *gaps, late, left_out = (sums - self._counted).tolist()
         for kind, count in zip(GAPS, gaps, strict=True):
             self._metrics.gaps.labels(kind).inc(count)
         self._metrics.late_into_bar.inc(late)
+        self._metrics.quotes_left_out.inc(left_out)
+        self._metrics.references_left_out.inc(self._references.left_out)
+        self._references.left_out = 0
         self._counted = sums

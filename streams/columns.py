@@ -32,6 +32,18 @@ UNTOUCHED: Final = 3
 """A clock mark that had nothing to close: the row is as before, its last offset too."""
 MARKED: Final = 4
 """Folded, and yields no record: a mark that changed its row, or a tick of the warm-up."""
+# What the filters of streams/quality.py rejected, and why.
+FUTURE: Final = 5
+DUPLICATE: Final = 6
+CLOSED: Final = 7
+CONDITION: Final = 8
+PRICE_RANGE: Final = 9
+SIZE_RANGE: Final = 10
+ZERO_SIDED: Final = 11
+CROSSED: Final = 12
+LOCKED: Final = 13
+SPREAD: Final = 14
+JUMPED: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,10 @@ class TickColumns:
     reference: F64
     """[n, references]: last price of each reference symbol of the feature set when the tick came, NaN before its
     first."""
+    arrival_ns: I64
+    """When Kafka appended it to its log, -1 where that is not known."""
+    barred: I8
+    """1 where the conditions of the tick are such as its symbol's filters refuse, else 0."""
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -88,6 +104,8 @@ class TickColumns:
             clock=np.full(n, clock),
             kind=np.full(n, CLOCK, np.int8),
             reference=np.full((n, references), np.nan),
+            arrival_ns=np.full(n, -1, np.int64),
+            barred=np.zeros(n, np.int8),
         )
 
 
@@ -103,9 +121,10 @@ class Folded:
     flags: U8
     """[n, k], the codes of streams.records."""
     price: F64
-    """[n], price of the last trade of the symbol, NaN before the first."""
+    """[n], price of the last trade of the symbol, NaN before the first; of a tick that was rejected as JUMPED the
+    reference that it was compared with."""
     verdict: U8
-    """[n], APPLIED, SKIPPED, LATE, UNTOUCHED or MARKED. Of a tick that was not folded, and of a mark, the three above
-    hold nothing of use."""
+    """[n], APPLIED, SKIPPED, LATE, UNTOUCHED, MARKED, or what a filter found. Of a tick that was not folded, and of a
+    mark, the three above hold nothing else of use."""
     bars: F64 = field(default_factory=lambda: NO_BARS)
     """[b, fields]: the bars that closed, in that order; a row's fields are those of streams.bars.ClosedBar."""

@@ -23,6 +23,7 @@ from streams.errors import ConfigError, StateError
 from streams.feature_set import FeatureSet
 from streams.history import history_of
 from streams.kernel import Kernel, load
+from streams.quality import NO_FILTERS, QualityFilters
 from streams.sessions import Sessions
 from streams.state_block import StateBlock, Symbol
 
@@ -38,6 +39,8 @@ class RealTimeFeatureEngine:
     - `SKIPPED` if its offset is not above its row's `last_offset`: nothing changes;
     - `LATE` if it is older than `last_ts_ns` by more than `lateness_ns` (and `fold_late` is off): only `last_offset`
       advances;
+    - what a filter found (`streams.columns`), if it breaks a rule of `filters`: only `last_offset` and what the filters
+      remember advance;
     - else `APPLIED`: `last_offset` advances, `last_ts_ns` becomes the later of the two, and the indicators step on what
       the tick is. Values and flags are the row's after it. A tick of the warm-up does the same, and is `MARKED`.
 
@@ -52,19 +55,23 @@ class RealTimeFeatureEngine:
         *,
         lateness_ns: int = 5_000_000_000,
         fold_late: bool = False,
+        filters: QualityFilters = NO_FILTERS,
         cache_dir: Path | None = None,
     ) -> None:
         """Prepare the fold; nothing is compiled before `warm_up()` or the first tick.
 
-        `lateness_ns`: nanoseconds, >= 0. `cache_dir`: where compiled kernels are kept, see streams/kernel.py.
+        `lateness_ns`: nanoseconds, >= 0. `filters`: which ticks are believed. `cache_dir`: where compiled kernels are
+        kept, see streams/kernel.py.
 
         Raises:
-            ConfigError: for a calendar of the feature set that does not exist.
+            ConfigError: for a calendar of the feature set or the filters that does not exist.
         """
         if lateness_ns < 0:
             raise ConfigError(f"lateness_ns={lateness_ns} is negative; use 0 or more nanoseconds")
         self.feature_set = feature_set
         self.sessions = Sessions.load(feature_set.options.calendar, dict(feature_set.options.calendars))
+        self.filters = filters
+        self._limits, self._hours = filters.limits, filters.hours
         self._lateness_ns = lateness_ns
         self._fold_late = fold_late
         self._cache_dir = cache_dir
@@ -75,7 +82,7 @@ class RealTimeFeatureEngine:
 
     def new_block(self) -> StateBlock:
         """An empty block of rows for this feature set."""
-        return StateBlock(self.feature_set, self.sessions)
+        return StateBlock(self.feature_set, self.sessions, self.filters)
 
     def warm_up(self) -> None:
         """Load or compile the kernel (some 0.3 s, or seconds at the very first start) and run it once."""
@@ -88,13 +95,13 @@ class RealTimeFeatureEngine:
         are finite and >= 0, those of quotes may be NaN.
 
         Raises:
-            StateError: when the block was made for another feature set.
+            StateError: when the block was made for another feature set or other filters.
             ValueError: when the arrays differ in length; IndexError: when a row does not exist. Nothing is folded then.
         """
-        if block.layout_hash != self._layout_hash:
+        if block.layout_hash != self._layout_hash or block.filters is not self.filters:
             raise StateError(
-                f"the block was not made for feature set {self.feature_set.name} ({self.feature_set.version}); "
-                "use new_block() of the same engine"
+                f"the block was not made for feature set {self.feature_set.name} ({self.feature_set.version}) and "
+                "these filters; use new_block() of the same engine"
             )
         kernel = self._kernel
         if kernel is None:
@@ -123,7 +130,11 @@ class RealTimeFeatureEngine:
             columns.clock,
             columns.kind,
             columns.reference,
+            columns.arrival_ns,
+            columns.barred,
             self.sessions.segments,
+            self._limits,
+            self._hours,
             self._lateness_ns,
             self._fold_late,
             values,

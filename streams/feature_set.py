@@ -8,6 +8,8 @@ The TOML file (`name` and `indicators` are needed; the order of the outputs is t
     publish_bars = true               # false: no bars are published
     history = ["rsi_14"]              # outputs that keep history keys in Redis; without it all do
     mark_grace_ms = 1000              # a clock mark closes the bars that ended this long before it
+    [ttl]                             # how long they live there: streams/feature_lives.py
+    history = 300
     [references]                      # symbols to compare with
     n225 = "N225"
     [sessions]
@@ -47,10 +49,11 @@ from typing import Any, Final
 from streams.bars import Interval
 from streams.columns import F64
 from streams.errors import ConfigError
+from streams.feature_lives import DERIVED
 from streams.feature_set_options import KEYS, Options, known
 from streams.indicators.catalogue import parse
 from streams.indicators.indicator import Indicator
-from streams.layout import LAYOUT, Layout
+from streams.layout import COMMON, EARLIER_COMMON, LAYOUT, Layout
 
 SHIPPED: Final = Path(__file__).parent / "feature_sets"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -63,6 +66,8 @@ class FeatureSet:
     name: str
     indicators: tuple[Indicator, ...]
     options: Options = field(default_factory=Options)
+    row_layout: int = LAYOUT
+    """Of its rows; an earlier one only for reading what an earlier version of Hayate wrote (tables/migrations.py)."""
 
     @classmethod
     def load(cls, source: str | Path) -> "FeatureSet":
@@ -108,6 +113,7 @@ class FeatureSet:
         options = Options.read(content)
         made = cls(name, _indicators(content["indicators"], dict(options.references)), options)
         options.check(tuple(output for indicator in made.indicators for output in indicator.outputs))
+        options.ttl.check(made.groups)
         return made
 
     @cached_property
@@ -135,6 +141,16 @@ class FeatureSet:
         return self.outputs if self.options.history is None else self.options.history
 
     @cached_property
+    def groups(self) -> dict[str, str]:
+        """Output -> its group in the catalogue, `derived` for those made of others; in the order of the outputs."""
+        own = {output: indicator.family.group for indicator in self.indicators for output in indicator.outputs}
+        return own | {derived.name: DERIVED for derived in self.options.derived}
+
+    def history_ttls(self, default_s: int) -> dict[str, int]:
+        """Output -> life of its history keys, seconds, of those that keep any; `default_s` where the file is silent."""
+        return {name: self.options.ttl.of(name, self.groups[name], default_s) for name in self.history}
+
+    @cached_property
     def intervals(self) -> tuple[Interval, ...]:
         """Of the bars that are made: those of the key `bars`, then what else the indicators are on."""
         used = (indicator.interval for indicator in self.indicators if indicator.interval is not None)
@@ -159,7 +175,8 @@ class FeatureSet:
     def layout(self) -> Layout:
         """Where everything is in a row of state."""
         crosses = sum(derived.kind == "cross" for derived in self.options.derived)
-        return Layout.of(self.indicators, self.intervals, len(self.references), crosses)
+        common = EARLIER_COMMON.get(self.row_layout, COMMON)
+        return Layout.of(self.indicators, self.intervals, len(self.references), crosses, common)
 
     @cached_property
     def slots(self) -> tuple[slice, ...]:
@@ -189,10 +206,10 @@ class FeatureSet:
     @cached_property
     def _digest(self) -> str:
         options = asdict(self.options)
-        for meaningless in ("bars", "publish_bars", "history"):
+        for meaningless in ("bars", "publish_bars", "history", "ttl"):
             del options[meaningless]
         content = [
-            LAYOUT,
+            self.row_layout,
             [
                 [
                     indicator.name,

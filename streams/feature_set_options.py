@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Final, Literal
 
 from streams.bars import Interval, interval
 from streams.errors import ConfigError
+from streams.feature_lives import Lives
 from streams.records import SYMBOL_PATTERN
 from streams.sessions import ALWAYS
 
@@ -65,6 +66,8 @@ class Options:
     derived: tuple[Derived, ...] = ()
     history: tuple[str, ...] | None = None
     """Outputs that keep history keys in the feature store; None: all."""
+    ttl: Lives = field(default_factory=Lives)
+    """How long the feature store keeps what."""
     mark_grace_ms: int = GRACE_MS
     """A clock mark closes the bars that ended this long before it: ticks may still be on their way."""
 
@@ -93,6 +96,7 @@ class Options:
             stale_outputs=_limits(stale.get("outputs", {})),
             derived=_derived(content.get("derived", {})),
             history=_history(content.get("history")),
+            ttl=Lives.read(content.get("ttl", {})),
             mark_grace_ms=_grace(content.get("mark_grace_ms", GRACE_MS)),
         )
 
@@ -121,6 +125,7 @@ KEYS: Final = (
     "bars",
     "publish_bars",
     "history",
+    "ttl",
     "references",
     "sessions",
     "gaps",

@@ -89,6 +89,8 @@ def _columns(table: dict[str, Any], n: int, references: Sequence[str]) -> Histor
         clock=np.zeros(n),
         kind=np.full(n, TICK, dtype=np.int8),
         reference=_references(price, symbols, references),
+        arrival_ns=np.full(n, -1, dtype=np.int64),
+        barred=np.zeros(n, dtype=np.int8),
     )
     return History(columns, symbols, timed=table.get("ts_ns") is not None)
 

@@ -2,7 +2,7 @@
 
 A row is one flat float64 vector, and all zeros is the row of a symbol that was never seen:
 
-    common        the slots named below: last trade, quote in force, counters
+    common        the slots named below: last trade, quote in force, counters, what the filters remember
     references    per reference symbol its price when the symbol last traded, 0 before there was one
     bars          per interval the open bar and what is kept of the last closed one (BAR slots each)
     derived       per `cross` the side on which it last was, 0 for unknown
@@ -19,7 +19,7 @@ from typing import Final
 from streams.bars import Interval
 from streams.indicators.indicator import Indicator
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Raised with every change of the layout."""
 
 TRADES: Final = 0
@@ -58,14 +58,54 @@ JUMPS: Final = 22
 GAP_MARKS: Final = 23
 LATE_INTO_BAR: Final = 24
 """Trades folded late, whose own time lies before the start of a time bar that they went into."""
-COMMON: Final = 25
+LEFT_OUT: Final = 25
+"""Quotes that a filter left out of their trades."""
+FILTERED_TRADES: Final = 26
+"""What the filters remember of trades (FILTERED slots), and behind it of pure quotes (streams/quality_judge.py)."""
+
+# Slots of what the filters remember.
+REFERENCE: Final = 0
+"""Rolling reference that prices (of quotes: middles) are compared with; 0 before the first."""
+CANDIDATE: Final = 1
+"""Price of the last one that was too far from it."""
+AGREEING: Final = 2
+"""How many of those agree with each other, counted back from the last one; 0: the last one was near the reference."""
+FAR_S: Final = 3
+"""Time of the first of those since one was near."""
+FAR_NS: Final = 4
+JUMP: Final = 5
+"""Slots so far: all that a copy of a reference symbol needs."""
+KEPT: Final = 5
+"""How many sequence numbers are kept."""
+NEWEST: Final = 6
+"""Which of them is the highest."""
+BASE_HIGH: Final = 7
+"""The number that they are counted from, its upper 31 bits and its lower 32."""
+BASE_LOW: Final = 8
+HIGHEST_S: Final = 9
+"""Time of the tick with the highest."""
+HIGHEST_NS: Final = 10
+NUMBERS: Final = 11
+"""The highest numbers that came, less the base, in a ring: ascending up to NEWEST."""
+KEEPS: Final = 16
+"""Room in that ring."""
+FILTERED: Final = NUMBERS + KEEPS
+FILTERED_QUOTES: Final = FILTERED_TRADES + FILTERED
+COMMON: Final = FILTERED_QUOTES + FILTERED
+EARLIER_COMMON: Final = {2: 25}
+"""Layout -> how many slots the common part had; those that came later follow them."""
 
 # What a symbol has beside its row, as int64: the columns of `StateBlock.places`.
 LAST_OFFSET: Final = 0
 LAST_TS: Final = 1
 SEGMENTS: Final = 2
 """Where its calendar's segments begin, and in the next column end (streams/sessions.py)."""
-PLACES: Final = 4
+RULES: Final = 4
+"""Which row of the filters' limits is its own (streams/quality.py)."""
+OPEN_FROM: Final = 5
+"""The stretch of trading hours that the filters found last, and in the next column its end; derived, never saved."""
+OPEN_UNTIL: Final = 6
+PLACES: Final = 7
 NEVER: Final = -(2**63)
 """LAST_TS of a symbol that has no tick yet."""
 
@@ -139,15 +179,20 @@ class Layout:
 
     @classmethod
     def of(
-        cls, indicators: Sequence[Indicator], intervals: Sequence[Interval], references: int, crosses: int
+        cls,
+        indicators: Sequence[Indicator],
+        intervals: Sequence[Interval],
+        references: int,
+        crosses: int,
+        common: int = COMMON,
     ) -> "Layout":
-        """Lay the parts of a row behind each other."""
-        bars = tuple(COMMON + references + BAR * i for i in range(len(intervals)))
-        derived = COMMON + references + BAR * len(intervals)
+        """Lay the parts of a row behind each other; `common`: slots of the common part."""
+        bars = tuple(common + references + BAR * i for i in range(len(intervals)))
+        derived = common + references + BAR * len(intervals)
         at = derived + crosses
         places: dict[str, Place] = {}
         for indicator in indicators:
             if indicator.held not in places:
                 place = places[indicator.held] = Place(indicator, at)
                 at = place.slots.stop
-        return cls(COMMON, bars, derived, places, at)
+        return cls(common, bars, derived, places, at)

@@ -58,6 +58,7 @@ class Reference(NamedTuple):
     symbol: str
     price: float
     """NaN for a pure quote, which says nothing here."""
+    ts_ns: int = 0
 
 
 @lru_cache(maxsize=1_024)

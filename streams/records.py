@@ -3,7 +3,7 @@
 Times are int64 nanoseconds since the epoch, UTC, in names ending `_ns`. Unknown fields are ignored.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -22,6 +22,11 @@ PREVIOUS: Final = "prev"
 SYMBOL_PATTERN: Final = r"^[A-Za-z0-9._/-]{1,32}$"
 MAX_TICK_BYTES: Final = 65_536
 
+MAX_CONDITION: Final = 16
+MAX_CONDITIONS: Final = 16
+Condition = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_CONDITION)]
+Conditions = Annotated[tuple[Condition, ...], msgspec.Meta(max_length=MAX_CONDITIONS)]
+
 Side = Literal["buy", "sell"]
 Action = Literal["buy", "sell", "hold"]
 
@@ -30,7 +35,8 @@ class Tick(msgspec.Struct, frozen=True, gc=False):
     """One event of a market: a trade where it has a price, (also) a quote where it has bid and ask.
 
     Exactly one of `ts_ns` and `ts` (RFC 3339) is given; prices are in units of the quote currency and > 0, sizes in
-    units of the instrument and >= 0; `seq` is the venue's sequence number or trade id.
+    units of the instrument and >= 0; `seq` is the venue's sequence number or trade id; `conditions` are the venue's
+    flags, at most 16 of at most 16 characters.
     """
 
     symbol: str
@@ -46,6 +52,7 @@ class Tick(msgspec.Struct, frozen=True, gc=False):
     seq: int | str | None = None
     venue: str | None = None
     clock: str = "main"
+    conditions: Conditions = ()
 
 
 class Signal(msgspec.Struct, frozen=True):

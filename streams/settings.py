@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import ConfigError
 from streams.feature_set import FeatureSet
+from streams.feeds.credentials import VARIABLES as FEED_VARIABLES
 
 PREFIX = "HAYATE_"
 INPUT = "ticks"
@@ -23,10 +24,33 @@ class Settings(BaseSettings):
 
     kafka_url: str = "kafka://127.0.0.1:9092"
     """Bootstrap servers, `kafka://host:port` (several: separated by `;`)."""
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    """How the brokers are talked to, in Kafka's terms: `ssl` is TLS, `sasl_` logs in with user and password."""
+    kafka_ca_file: Path | None = None
+    """PEM file of the authorities that may sign the certificates of the brokers; without it the system's."""
+    kafka_cert_file: Path | None = None
+    """PEM file of the certificate that the client shows to the brokers, with its chain."""
+    kafka_key_file: Path | None = None
+    """PEM file of the key of `kafka_cert_file`, without a passphrase; not needed where that file holds it."""
+    kafka_sasl: Literal["plain", "scram-sha-256", "scram-sha-512"] = "scram-sha-512"
+    """How the login is made, with `kafka_security` `sasl_ssl` or `sasl_plaintext`."""
+    kafka_user: str = ""
+    """Name of that login."""
+    kafka_password_file: Path | None = None
+    """File whose first line is its password."""
     redis_url: Annotated[str, Field(repr=False)] = "redis://127.0.0.1:6379/0"
     """`redis://[user[:password]@]host:port/db`, `rediss://` for TLS."""
     redis_password_file: Path | None = None
     """File whose first line is the password of `redis_url`; wins over one in the URL."""
+    redis_ca_file: Path | None = None
+    """PEM file of the authorities that may sign the certificate of a `rediss://` server; without it the system's."""
+    redis_cert_file: Path | None = None
+    """PEM file of the certificate that the client shows to a `rediss://` server, with its chain."""
+    redis_key_file: Path | None = None
+    """PEM file of the key of `redis_cert_file`, without a passphrase; not needed where that file holds it."""
+    features_key_file: Path | None = None
+    """File of the keys that seal the features in Redis, one line `name base64-of-32-bytes` each: the first seals, all
+    open. Without it they are stored in clear."""
 
     app_id: str = "hayate"
     """Consumer group, and prefix of the state changelog topic."""
@@ -47,6 +71,12 @@ class Settings(BaseSettings):
     """Where `/metrics` and `/healthz` listen."""
     web_port: Annotated[int, Field(ge=1, le=65535)] = 6066
     """Port of `/metrics` and `/healthz`; one worker process each."""
+    api_host: str = "127.0.0.1"
+    """Where the HTTP interface of the feature store listens (docs/http.md)."""
+    api_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Port at which a worker serves that interface as well; 0: it does not. Many readers: `faust -A app api`."""
+    api_keys_file: Path | None = None
+    """File with the keys of that interface, one a line, `name key`; nobody is served without one."""
 
     feature_set: str = "default"
     """Name of a feature set in streams/feature_sets, or the path of a TOML file."""
@@ -54,6 +84,8 @@ class Settings(BaseSettings):
     """A tick older than the last of its symbol by more than this is late."""
     late: Literal["reject", "fold"] = "reject"
     """What becomes of a late tick: `ticks-rejected`, or folded with the last event time."""
+    filters: str = ""
+    """Path of a TOML file that says which ticks are believed (docs/filters.md). Empty: all that are ticks at all."""
     beside: bool = False
     """Run this feature set beside another one on the same ticks: its group, state, output topics and Redis keys carry
     its version in their names."""
@@ -84,6 +116,17 @@ class Settings(BaseSettings):
     """Life of the history keys `feature:{symbol}:{indicator}:{second}` in Redis."""
     latest_ttl_s: Annotated[int, Field(ge=1)] = 86_400
     """Life of `feature:{symbol}:latest` after its last write."""
+    store_symbols: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Symbols that Redis must have the memory for, checked at the start; 0: those that it has then."""
+    store_ticks_per_s: Annotated[float, Field(ge=0)] = 0.0
+    """Ticks a second of all symbols together, for the same; 0: at least one of each symbol in every second."""
+
+    feed_queue: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    """Ticks that the command `feed` holds between the venue's socket and the producer before Kafka counts as slow."""
+    feed_clock_slack_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 2_000
+    """How far a live feed's clock marks stay behind the venue's time, so that no tick older is to be expected."""
+    feed_reconnect_max_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0
+    """Longest pause of a feed between two attempts to reach its venue."""
 
     horizon_ms: Annotated[int, Field(ge=1)] = 10_000
     """How far ahead a signal looks."""
@@ -126,22 +169,26 @@ class Settings(BaseSettings):
 
     def redis_password(self) -> SecretStr | None:
         """Password from `redis_password_file`, or None to use what the URL holds."""
-        if self.redis_password_file is None:
-            return None
-        try:
-            text = self.redis_password_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise ConfigError(
-                f"{PREFIX}REDIS_PASSWORD_FILE={self.redis_password_file}: {why}; name a readable file"
-            ) from None
-        password = text.partition("\n")[0].removesuffix("\r")
-        if not password:
-            raise ConfigError(
-                f"{PREFIX}REDIS_PASSWORD_FILE={self.redis_password_file}: its first line is empty; write the password "
-                "there"
-            )
-        return SecretStr(password)
+        return _password("REDIS_PASSWORD_FILE", self.redis_password_file)
+
+    def kafka_password(self) -> SecretStr | None:
+        """Password from `kafka_password_file`, None without one."""
+        return _password("KAFKA_PASSWORD_FILE", self.kafka_password_file)
+
+
+def _password(name: str, path: Path | None) -> SecretStr | None:
+    """First line of the file that a setting names."""
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(f"{PREFIX}{name}={path}: {why}; name a readable file") from None
+    password = text.partition("\n")[0].removesuffix("\r")
+    if not password:
+        raise ConfigError(f"{PREFIX}{name}={path}: its first line is empty; write the password there")
+    return SecretStr(password)
 
 
 OTHER_VARIABLES = frozenset(
@@ -149,6 +196,7 @@ OTHER_VARIABLES = frozenset(
         "HAYATE_CACHE",  # deploy/local: where downloads are kept
         "HAYATE_TEST_KAFKA_URL",  # tests: servers to use instead of starting some
         "HAYATE_TEST_REDIS_URL",
+        *FEED_VARIABLES,  # the command `feed`: credentials, which no settings object holds
     }
 )
 """Variables with our prefix that are not the worker's."""

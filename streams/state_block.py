@@ -9,7 +9,8 @@ from streams import layout
 from streams.columns import F64, I64
 from streams.errors import StateError
 from streams.feature_set import FeatureSet
-from streams.layout import LAST_OFFSET, LAST_TS, NEVER, PLACES, SEGMENTS
+from streams.layout import LAST_OFFSET, LAST_TS, NEVER, PLACES, RULES, SEGMENTS
+from streams.quality import NO_FILTERS, QualityFilters
 from streams.sessions import Sessions
 
 Symbol = str | bytes
@@ -28,8 +29,11 @@ class StateBlock:
     A `str` and a `bytes` of the same letters would be two symbols; the first one added decides which kind a block has.
     """
 
-    def __init__(self, feature_set: FeatureSet, sessions: Sessions | None = None) -> None:
+    def __init__(
+        self, feature_set: FeatureSet, sessions: Sessions | None = None, filters: QualityFilters = NO_FILTERS
+    ) -> None:
         """An empty block; `sessions` None: every symbol trades round the clock."""
+        self.filters = filters
         self.layout_hash = feature_set.layout_hash
         self.symbols: list[Symbol] = []
         self._sessions = sessions if sessions is not None else Sessions.load()
@@ -43,7 +47,8 @@ class StateBlock:
         self._grace_ns = feature_set.options.mark_grace_ms * 1_000_000
         self.state: F64 = np.zeros((FIRST_CAPACITY, feature_set.width))
         self.places: I64 = np.zeros((FIRST_CAPACITY, PLACES), dtype=np.int64)
-        """Per row what the kernel needs beside it: last offset, last event time, segments of its calendar."""
+        """Per row what the kernel needs beside it: last offset, last event time, segments of its calendar, which limits
+        are its own."""
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -92,6 +97,7 @@ class StateBlock:
         self.places[row, LAST_TS] = ts_ns
         name = symbol if isinstance(symbol, str) else symbol.decode()
         self.places[row, SEGMENTS : SEGMENTS + 2] = self._sessions.of(name)
+        self.places[row, RULES] = self.filters.index(name)
         self.symbols.append(symbol)
         self._index[symbol] = row
         return row

@@ -25,6 +25,7 @@ from streams.marks import (
     Reference,
     clock_id,
 )
+from streams.quality import NO_FILTERS, QualityFilters
 from streams.records import KIND, MAX_TICK_BYTES, SYMBOL_PATTERN, Tick
 
 T = TypeVar("T")
@@ -34,7 +35,12 @@ MAX_TS_NS: Final = 2**63 - 1
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 _SIDES: Final = {None: 0, "buy": 1, "sell": -1}
 NO_SEQUENCE: Final = -1
-_Row = tuple[int, int, float, float, float, float, float, float, int, int, float, int]
+UNKNOWN: Final = -1
+"""Arrival of a record that the broker did not stamp."""
+LOG_APPEND_TIME: Final = 1
+"""Timestamp type of a record that the broker stamped; what producers stamp is no arrival."""
+NS_PER_MS: Final = 1_000_000
+_Row = tuple[int, int, float, float, float, float, float, float, int, int, float, int, int, int]
 
 
 class Rejection(NamedTuple):
@@ -62,7 +68,10 @@ class Decoded(NamedTuple):
 class TickDecoder:
     """Decodes the records of the `ticks` topic; remembers which keys belong to a partition (bounded)."""
 
-    def __init__(self, partitions: int, *, any_partition: bool = False) -> None:
+    def __init__(self, partitions: int, *, any_partition: bool = False, filters: QualityFilters = NO_FILTERS) -> None:
+        """`filters`: which symbols are allowed, and which conditions; the rest of them is the engine's."""
+        self._filters = filters
+        self._judge_conditions = filters.judge_conditions
         self._any_partition = any_partition
         self._decode = msgspec.json.Decoder(Tick).decode
         self._decode_clock = msgspec.json.Decoder(ClockMark).decode
@@ -83,7 +92,9 @@ class TickDecoder:
                 if kind is None or kind == WARM_KIND:
                     tick = self._tick(record)
                     self._check_place(record, tick.symbol)
-                    symbol, row = tick.symbol, _row(record.offset, tick, TICK if kind is None else WARM)
+                    barred = self._judge_conditions and self._filters.of(tick.symbol).bars(tick.conditions)
+                    symbol = tick.symbol
+                    row = _row(record.offset, tick, TICK if kind is None else WARM, _arrival_ns(record), barred)
                 else:
                     if kind == CLOCK_KIND:
                         clocks.append(self._clock(record, len(rows)))
@@ -110,7 +121,8 @@ class TickDecoder:
 
     def _reference(self, record: ConsumerRecord, place: int) -> Reference:
         tick = self._tick(record)
-        return Reference(place, record.offset, tick.symbol, _row(record.offset, tick, TICK)[2])
+        _, ts_ns, price, *_ = _row(record.offset, tick, TICK)
+        return Reference(place, record.offset, tick.symbol, price, ts_ns)
 
     def _gap(self, record: ConsumerRecord, kind: bytes) -> tuple[str, _Row]:
         if kind != GAP_KIND:
@@ -118,11 +130,13 @@ class TickDecoder:
         mark = _json(record, self._decode_gap)
         self._check_place(record, mark.symbol)
         _check_time(mark.ts_ns)
-        return mark.symbol, (record.offset, mark.ts_ns, NAN, 0.0, NAN, NAN, NAN, NAN, 0, NO_SEQUENCE, 0.0, GAP)
+        numbers = (NAN, 0.0, NAN, NAN, NAN, NAN)
+        return mark.symbol, (record.offset, mark.ts_ns, *numbers, 0, NO_SEQUENCE, 0.0, GAP, UNKNOWN, False)
 
     def _check_place(self, record: ConsumerRecord, symbol: str) -> None:
         if _SYMBOL.fullmatch(symbol) is None:
             raise TickRejected("bad-symbol", f"symbol {symbol[:64]!r} does not match {SYMBOL_PATTERN}")
+        self._filters.check_allowed(symbol)
         if self._any_partition and record.key is None:
             return
         if record.key is None:
@@ -164,6 +178,11 @@ def _check_time(ts_ns: int) -> None:
         raise TickRejected("bad-time", f"ts_ns {ts_ns} is outside 1..2^63-1")
 
 
+def _arrival_ns(record: ConsumerRecord) -> int:
+    """When the broker appended it, by LogAppendTime."""
+    return record.timestamp * NS_PER_MS if record.timestamp_type == LOG_APPEND_TIME else UNKNOWN
+
+
 def _sequence(seq: int | str | None) -> int:
     """A venue's sequence number; -1 where it has none, or one that does not count (a hash, a UUID)."""
     if isinstance(seq, str):
@@ -171,7 +190,7 @@ def _sequence(seq: int | str | None) -> int:
     return seq if seq is not None and 0 <= seq <= MAX_TS_NS else NO_SEQUENCE
 
 
-def _row(offset: int, tick: Tick, kind: int) -> _Row:
+def _row(offset: int, tick: Tick, kind: int, arrival_ns: int = UNKNOWN, barred: bool = False) -> _Row:
     price, bid, ask = tick.price, tick.bid, tick.ask
     if (tick.ts_ns is None) == (tick.ts is None):
         raise TickRejected("bad-time", "give exactly one of ts_ns (integer nanoseconds) and ts (RFC 3339)")
@@ -201,15 +220,19 @@ def _row(offset: int, tick: Tick, kind: int) -> _Row:
         _sequence(tick.seq),
         clock_id(tick.clock),
         kind,
+        arrival_ns,
+        barred,
     )
 
 
 def _columns(rows: list[_Row]) -> TickColumns:
-    offset, ts_ns, *numbers, side, seq, clock, kind = zip(*rows, strict=True) if rows else ((),) * 12
-    # Three arrays and their rows, not twelve arrays: most batches hold one tick or two.
-    integers = np.array((offset, ts_ns, seq), np.int64)
+    offset, ts_ns, *numbers, side, seq, clock, kind, arrival_ns, barred = (
+        zip(*rows, strict=True) if rows else ((),) * 14
+    )
+    # Three arrays and their rows, not fourteen arrays: most batches hold one tick or two.
+    integers = np.array((offset, ts_ns, seq, arrival_ns), np.int64)
     price, size, bid, ask, bid_size, ask_size, clocks = np.array((*numbers, clock), np.float64)
-    sides, kinds = np.array((side, kind), np.int8)
+    sides, kinds, bars = np.array((side, kind, barred), np.int8)
     return TickColumns(
         offset=integers[0],
         ts_ns=integers[1],
@@ -224,4 +247,6 @@ def _columns(rows: list[_Row]) -> TickColumns:
         clock=clocks,
         kind=kinds,
         reference=np.empty((len(rows), 0)),
+        arrival_ns=integers[3],
+        barred=bars,
     )

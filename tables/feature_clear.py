@@ -7,7 +7,7 @@ from streams.errors import RetryError
 from streams.feature_set import FeatureSet
 from streams.settings import Settings
 from tables.feature_keys import FeatureKeys, schema_key
-from tables.redis_connection import address_of, make_pool
+from tables.redis_connection import address_of, pool_of
 
 PER_CALL = 1_000
 TIMEOUT_S = 5.0
@@ -25,7 +25,7 @@ async def clear_features(settings: Settings) -> int:
     """
     version = FeatureSet.load(settings.feature_set).version if settings.beside else ""
     keys = FeatureKeys(version, beside=settings.beside)
-    pool = make_pool(settings.redis_url, settings.redis_password(), TIMEOUT_S)
+    pool = pool_of(settings, TIMEOUT_S)
     client = Redis(connection_pool=pool)
     removed = 0
     try:
@@ -39,6 +39,10 @@ async def clear_features(settings: Settings) -> int:
                     waiting.clear()
             elif key.startswith(b"features:"):
                 others.add(key)
+        start = f"signal:{version}:".encode() if version else b"signal:"
+        signals = client.scan_iter(match=start + b"*:latest", count=PER_CALL)
+        # A symbol has no colon: what has one more names another set.
+        waiting += [key async for key in signals if key.removeprefix(start).count(b":") == 1]
         # The pattern of a set beside the active one matches no description.
         waiting += _unused_descriptions(others)
         if waiting:

@@ -12,16 +12,23 @@ Rules, the same for both:
 2. The latest values of a symbol are those of its newest record, all of it: a value that is null there is null, whatever
    an earlier record said. They live `latest_ttl_s` seconds from the last write.
 3. The history of a feature holds one value a second of event time (UTC): that of the newest record of that second, and
-   none if that record has a null there. It lives `ttl_s` seconds from the last write of that second. Features that are
-   not in the store's `history` keep none.
+   none if that record has a null there. It lives for the feature's `ttls` seconds from the last write of that second.
+   Features that are not in the store's `ttls` keep none.
 4. Between two flushes only the newest record of each (symbol, second) is kept; by rules 1 to 3 nothing visible is lost.
-5. NaN and infinities are null. Every other double reads back bit for bit.
+5. Records of the log (`FeatureFiller.fill`) come in any order and beside those of the stream. Each becomes the newest
+   of its symbol, of its second, or of both where it is not older than what is there, and has what is left of its life.
+   So filling goes backwards for nobody, and any stretch of the log may be filled again. Of two partitions the later
+   event time is newer here.
+6. NaN and infinities are null. Every other double reads back bit for bit.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
+
+from tables.feature_answers import FeatureHistory, LatestFeatures, PastFeatures
+from tables.feature_matrix import FeatureMatrix
 
 MAX_HISTORY_SECONDS = 86_400
 """Longest range that one `history` call reads, in seconds."""
@@ -47,20 +54,24 @@ class FeatureWrite(msgspec.Struct, frozen=True, gc=False):
     flags: bytes = b""
 
 
-class LatestFeatures(msgspec.Struct, frozen=True):
-    """The newest features of one symbol; a null value is None.
+class PastWrite(NamedTuple):
+    """A record of the log, and how many seconds ago it was written there, rounded up."""
 
-    `status` is as recorded; the age, by `ts_ns`, is the reader's to judge.
-    """
+    write: FeatureWrite
+    age_s: int
 
-    symbol: str
-    ts_ns: int
-    schema: str
-    status: str
-    id: str
-    price: float | None
-    values: dict[str, float | None]
-    flags: dict[str, str]
+
+class FeatureFiller(Protocol):
+    """The way from the topic into a store: records of the log, and how far a partition is filled with them."""
+
+    async def fill(self, writes: Sequence[PastWrite]) -> int:
+        """Store records of the log; how many changed anything. RetryError where the store is away."""
+
+    async def watermark(self, partition: int) -> int | None:
+        """Offset in the topic up to which the view of `partition` is filled; None where none is known."""
+
+    async def advance(self, partition: int, expected: int | None, offset: int) -> bool:
+        """Move the watermark from `expected` to `offset`; False, and nothing moved, where it is not `expected`."""
 
 
 class FeatureStore(Protocol):
@@ -90,6 +101,10 @@ class FeatureStore(Protocol):
     def up(self) -> bool:
         """Whether the last attempt to reach the store succeeded."""
 
+    @property
+    def filler(self) -> FeatureFiller:
+        """Fills the store from the topic, without waiting for what was put."""
+
     async def start(self) -> None:
         """Connect and begin to write. A store that is away is no error: it is tried again until it answers."""
 
@@ -110,14 +125,26 @@ class FeatureStore(Protocol):
     async def stop(self, timeout_s: float = 5.0) -> None:
         """Flush for at most `timeout_s` seconds and close; what is left then is counted in a warning."""
 
-    async def latest(self, symbol: str, names: Sequence[str] | None = None) -> LatestFeatures | None:
+    async def latest(
+        self, symbol: str, names: Sequence[str] | None = None, *, now_ns: int | None = None
+    ) -> LatestFeatures | None:
         """Newest features of `symbol` (of `names` only, if given), from one record; None if there are none."""
 
-    async def history(self, symbol: str, name: str, start_ns: int, end_ns: int) -> list[tuple[int, float]]:
-        """(Unix second, value) of each second that begins in [start_ns, end_ns) and has a value, ascending.
+    async def latest_many(
+        self, symbols: Sequence[str], names: Sequence[str] | None = None, *, now_ns: int | None = None
+    ) -> FeatureMatrix:
+        """Newest features of `symbols` as a matrix, all of one feature set."""
+
+    async def history(
+        self, symbol: str, name: str, start_ns: int, end_ns: int, *, now_ns: int | None = None
+    ) -> FeatureHistory:
+        """The seconds that begin in [start_ns, end_ns) and have a value of `name`.
 
         At most `MAX_HISTORY_SECONDS` seconds; ValueError beyond. ConfigError for a feature that keeps no history.
         """
+
+    async def as_of(self, symbol: str, names: Sequence[str] | None, ts_ns: int) -> PastFeatures | None:
+        """The last record of the newest second that was over at `ts_ns`; None if there is none."""
 
     async def symbols(self) -> list[str]:
         """Symbols that have latest features, sorted."""

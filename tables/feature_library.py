@@ -2,9 +2,10 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,29 +19,45 @@ NOT_NEWER: Final = 0
 WRITTEN: Final = 1
 WRITTEN_FIRST: Final = 2
 """Written, and the symbol was unknown: a new one, or the server has lost its data."""
+WRITTEN_SECOND: Final = 3
+"""Of a record of the log only the history of its second was written, for the symbol has newer."""
+LIVE: Final = -1
+"""Age of a record of the stream."""
 
 
-def load_library() -> tuple[str, str]:
-    """(text to load, name of its `put` function), both with the hash of the text in their names.
+class Library(NamedTuple):
+    """The functions of one text."""
+
+    text: str
+    put: str
+    mark: str
+
+
+def load_library() -> Library:
+    """The text to load and the names of its functions, all with the hash of the text in them.
 
     Workers of two versions then share one server. A library left behind by an old version does no harm; `FUNCTION LIST
     LIBRARYNAME hayate_features_*` shows them.
     """
     text = _PATH.read_text(encoding="utf-8")
     name = f"{NAME}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    return text.replace(NAME, name), f"{name}_put"
+    return Library(text.replace(NAME, name), f"{name}_put", f"{name}_mark")
 
 
-def pack_header(schema: str, ttl_s: int, latest_ttl_s: int, names: Sequence[str], kept: Sequence[str]) -> bytes:
-    """What all records of a store have in common; `kept` are those of `names` that keep history keys.
+def pack_header(schema: str, latest_ttl_s: int, names: Sequence[str], ttls: Mapping[str, int]) -> bytes:
+    """What all records of a store have in common; `ttls` are the lives, in seconds, of those that keep history keys.
 
-    Text, small integers and booleans are all that `cmsgpack` knows exactly.
+    Text and small integers are all that `cmsgpack` knows exactly.
     """
-    return msgspec.msgpack.encode((schema, ttl_s, latest_ttl_s, names, [name in kept for name in names]))
+    return msgspec.msgpack.encode((schema, latest_ttl_s, names, [ttls.get(name, 0) for name in names]))
 
 
-def put_command(function: str, keys: FeatureKeys, header: bytes, write: FeatureWrite) -> tuple[str | bytes | int, ...]:
-    """The call that stores `write` under `keys`.
+def put_command(
+    function: str, keys: FeatureKeys, header: bytes, write: FeatureWrite, kept: frozenset[str], age_s: int = LIVE
+) -> tuple[str | bytes | int, ...]:
+    """The call that stores `write` under `keys`; `kept` are the names that keep history.
+
+    `age_s`: of a record of the log, how many seconds ago it was written there, rounded up.
 
     Numbers are text; floats in the shortest form that reads back as the same double.
 
@@ -48,7 +65,6 @@ def put_command(function: str, keys: FeatureKeys, header: bytes, write: FeatureW
         TypeError, ValueError: a field of `write` is not what its type says.
     """
     price = write.price
-    flags = write.flags.decode()
     record = (
         write.symbol,
         str(write.partition),
@@ -58,8 +74,20 @@ def put_command(function: str, keys: FeatureKeys, header: bytes, write: FeatureW
         write.id,
         write.status,
         repr(price) if price is not None and math.isfinite(price) else "",
-        "" if flags == "{}" else flags,
+        "" if write.flags == b"{}" else write.flags.decode(),
+        flags_of(write.flags, kept),
         # msgspec writes NaN and infinities as null. As text, for cmsgpack does not know msgpack's binary type.
         msgspec.json.encode(write.values).decode(),
+        age_s,
     )
     return ("FCALL", function, 2, keys.latest(write.symbol), keys.symbols, header, msgspec.msgpack.encode(record))
+
+
+@lru_cache(maxsize=1024)
+def flags_of(flags: bytes, kept: frozenset[str]) -> str:
+    """Those of `flags` (JSON) that are of `kept`, as JSON; empty where there are none. Few patterns occur."""
+    found = {name: flag for name, flag in _FLAGS.decode(flags or b"{}").items() if name in kept}
+    return msgspec.json.encode(found).decode() if found else ""
+
+
+_FLAGS: Final = msgspec.json.Decoder(dict[str, str])

@@ -23,6 +23,10 @@ class Batch:
     waiters: list[Callable[[], None]] = field(default_factory=list)
     """As `callbacks`, but never left out: each has somebody waiting."""
 
+    def shed_history(self) -> None:
+        """Keep the newest record of each symbol only, of what is not sent yet."""
+        self.writes[self.sent :] = {write.symbol: write for write in self.writes[self.sent :]}.values()
+
     def finish(self) -> None:
         """Tell all who asked that the batch is stored."""
         for stored in (*self.callbacks, *self.waiters):

@@ -3,17 +3,21 @@
 -- loads it, so workers of two versions run side by side against one server, each with the functions it was written for.
 --
 -- Numbers travel as text and are never turned into Lua numbers: Lua would cut a float to 14 digits and an offset or a
--- time above 2^53 to a multiple of two.
+-- time above 2^53 to a multiple of two. Lives and ages, in whole seconds, are the exception.
 
 -- What a store says of itself, unpacked once per distinct header: a memo of the argument, not state.
 local headers = {}
 
--- Header: msgpack of {schema, history TTL in s, latest TTL in s, {name, ...}, {whether the name keeps history, ...}}.
+-- Header: msgpack of {schema, latest TTL in s, {name, ...}, {history TTL in s of each name, 0 where it has none, ...}}.
 local function unpack_header(packed)
   local header = headers[packed]
   if header == nil then
-    local schema, ttl, latest_ttl, names, kept = unpack(cmsgpack.unpack(packed))
-    header = {schema = schema, ttl = ttl, latest_ttl = latest_ttl, names = names, kept = kept}
+    local schema, latest_ttl, names, ttls = unpack(cmsgpack.unpack(packed))
+    local longest = 0
+    for _, ttl in ipairs(ttls) do
+      longest = math.max(longest, ttl)
+    end
+    header = {schema = schema, latest_ttl = latest_ttl, names = names, ttls = ttls, longest = longest}
     headers[packed] = header
   end
   return header
@@ -27,23 +31,71 @@ local function greater(a, b)
   return a > b
 end
 
+-- Whether a record becomes the symbol's newest. `live`: it comes from the stream, else from the log.
+local function is_newest(latest, partition, offset, ts_ns, live)
+  local source = redis.call('HMGET', latest, '_partition', '_offset', 'ts_ns')
+  local known = source[2]
+  if not known then
+    return true, false
+  end
+  if source[1] == partition then
+    -- One from the log is written again where it is the same: it mends what was evicted.
+    return greater(offset, known) or (not live and offset == known), true
+  end
+  -- Offsets of two partitions cannot be compared. The stream goes on where the symbol has moved to; the log may hold
+  -- what it was before.
+  return live or greater(ts_ns, source[3]), true
+end
+
+-- Whether the second whose record key is `key` has no newer record than (partition, offset).
+local function is_newest_of_second(key, partition, offset)
+  local found = redis.call('GET', key)
+  if not found then
+    return true
+  end
+  local known_partition, known_offset = string.match(found, '^{"_partition":(%d+),"_offset":(%d+),')
+  return known_partition == partition and not greater(known_offset, offset)
+end
+
+-- Replaces the latest hash and renews the symbol's place in the list; `past`, in s, is gone of its life.
+local function store_latest(latest, symbols, symbol, fields, ttl, past)
+  redis.call('DEL', latest)
+  redis.call('HSET', latest, unpack(fields))
+  redis.call('EXPIRE', latest, ttl - past)
+  redis.call('ZADD', symbols, redis.call('TIME')[1] + ttl - past, symbol)
+  redis.call('EXPIRE', symbols, ttl)
+end
+
 -- FCALL hayate_features_put 2 feature:{symbol}:latest features:symbols <header> <record>
 --
 -- The history keys begin as the latest key does, which names the version of a set that runs beside the active one.
 --
 -- Record: msgpack of {symbol, partition, offset, second as YYYYMMDDHHMMSS, ts_ns, id, status, price or '', flags or '',
--- values as a JSON array of numbers and nulls in the order of the header's names}.
+-- flags of the names that keep history or '', values as a JSON array of numbers and nulls in the order of the header's
+-- names, age in s: -1 for a record of the stream, for one of the log how long ago it was written}.
 --
--- Returns 0: not newer than what the symbol has, nothing changed; 1: written; 2: written, and the symbol was unknown.
+-- A record of the stream that is not newer than what the symbol has changes nothing. One of the log is also written
+-- where only its second has nothing newer, with what is left of its life: so the log may be read in any order.
+--
+-- Returns 0: nothing changed; 1: written; 2: written, and the symbol was unknown; 3: only its second was written.
 local function put(keys, args)
   local latest, symbols = keys[1], keys[2]
   local header = unpack_header(args[1])
-  local symbol, partition, offset, second, ts_ns, id, status, price, flags, values = unpack(cmsgpack.unpack(args[2]))
+  local symbol, partition, offset, second, ts_ns, id, status, price, flags, kept_flags, values, age =
+    unpack(cmsgpack.unpack(args[2]))
+  local live = age < 0
+  local past = live and 0 or age
 
-  local source = redis.call('HMGET', latest, '_partition', '_offset')
-  local known = source[2]
-  -- Offsets of two partitions cannot be compared: a record from another partition is taken as newer.
-  if known and source[1] == partition and not greater(offset, known) then
+  local newest, known = is_newest(latest, partition, offset, ts_ns, live)
+  if live and not newest then
+    return 0
+  end
+  local base = string.sub(latest, 1, -7)
+  local suffix = ':' .. second
+  local record = base .. '_record' .. suffix
+  local whole = newest and header.latest_ttl > past
+  local kept = header.longest > past and (live or is_newest_of_second(record, partition, offset))
+  if not (whole or kept) then
     return 0
   end
 
@@ -60,9 +112,7 @@ local function put(keys, args)
     n = n + 2
   end
 
-  local base = string.sub(latest, 1, -7)
-  local names, kept, ttl = header.names, header.kept, header.ttl
-  local suffix = ':' .. second
+  local names, ttls = header.names, header.ttls
   local gone = {}
   local i = 0
   for text in string.gmatch(values, '[^,%[%]]+') do
@@ -72,12 +122,12 @@ local function put(keys, args)
       fields[n + 1], fields[n + 2] = name, text
       n = n + 2
     end
-    if kept[i] then
+    if kept and ttls[i] > past then
       local key = base .. name .. suffix
       if text == 'null' then
         gone[#gone + 1] = key
       else
-        redis.call('SET', key, text, 'EX', ttl)
+        redis.call('SET', key, text, 'EX', ttls[i] - past)
       end
     end
   end
@@ -85,12 +135,72 @@ local function put(keys, args)
   if #gone > 0 then
     redis.call('DEL', unpack(gone))
   end
+  if kept then
+    local note = '{"_partition":' .. partition .. ',"_offset":' .. offset .. ',"ts_ns":' .. ts_ns .. ',"schema":"'
+      .. header.schema .. '","status":"' .. status .. '","id":"' .. id .. '"'
+    if price ~= '' then
+      note = note .. ',"price":' .. price
+    end
+    if kept_flags ~= '' then
+      note = note .. ',"flags":' .. kept_flags
+    end
+    redis.call('SET', record, note .. '}', 'EX', header.longest - past)
+  end
+  if not whole then
+    return 3
+  end
 
-  redis.call('DEL', latest)
-  redis.call('HSET', latest, unpack(fields))
-  redis.call('EXPIRE', latest, header.latest_ttl)
-  redis.call('ZADD', symbols, redis.call('TIME')[1] + header.latest_ttl, symbol)
+  store_latest(latest, symbols, symbol, fields, header.latest_ttl, past)
   return known and 1 or 2
 end
 
+-- FCALL hayate_features_put_sealed 2 feature:{symbol}:latest features:symbols <header> <record>
+--
+-- As `put`, for records that the client has sealed: nothing is expanded here. Record: msgpack of {symbol, partition,
+-- offset, second as YYYYMMDDHHMMSS, ts_ns, sealed latest features, sealed record of the second or '', age in s}.
+local function put_sealed(keys, args)
+  local latest, symbols = keys[1], keys[2]
+  local header = unpack_header(args[1])
+  local symbol, partition, offset, second, ts_ns, sealed, of_second, age = unpack(cmsgpack.unpack(args[2]))
+  local live = age < 0
+  local past = live and 0 or age
+
+  local newest, known = is_newest(latest, partition, offset, ts_ns, live)
+  if live and not newest then
+    return 0
+  end
+  local record = string.sub(latest, 1, -7) .. '_record:' .. second
+  local whole = newest and header.latest_ttl > past
+  local kept = header.longest > past and (live or is_newest_of_second(record, partition, offset))
+  if not (whole or kept) then
+    return 0
+  end
+  if kept then
+    redis.call('SET', record, of_second, 'EX', header.longest - past)
+  end
+  if not whole then
+    return 3
+  end
+  local fields = {
+    'ts_ns', ts_ns, 'schema', header.schema, '_partition', partition, '_offset', offset, 'sealed', sealed,
+  }
+  store_latest(latest, symbols, symbol, fields, header.latest_ttl, past)
+  return known and 1 or 2
+end
+
+-- FCALL hayate_features_mark 3 features:watermark:{partition} features:active features:symbols <expected or ''> <offset>
+--
+-- Moves a watermark if it is as expected ('' for none), and forgets symbols that have expired. Returns {what it was or
+-- '', the version that is active or ''}: a server that lost its data, or another one in its place, tells on itself.
+local function mark(keys, args)
+  local found = redis.call('GET', keys[1]) or ''
+  if found == args[1] then
+    redis.call('SET', keys[1], args[2])
+  end
+  redis.call('ZREMRANGEBYSCORE', keys[3], '-inf', redis.call('TIME')[1])
+  return {found, redis.call('GET', keys[2]) or ''}
+end
+
 redis.register_function('hayate_features_put', put)
+redis.register_function('hayate_features_put_sealed', put_sealed)
+redis.register_function('hayate_features_mark', mark)

@@ -3,22 +3,33 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from streams.errors import ConfigError, RetryError
-from tables.feature_contract import FeatureWrite, LatestFeatures
-from tables.feature_keys import FeatureKeys, check_history, check_kept, check_known, check_names
-from tables.feature_reader import FeatureReader
+from tables.feature_budget import Budget
+from tables.feature_commands import FeatureCommands
+from tables.feature_contract import FeatureWrite
+from tables.feature_filler import RedisFiller
+from tables.feature_keys import FeatureKeys, check_names, history_ttls
+from tables.feature_reads import FeatureReads
+from tables.feature_schema import FeatureSchema, Meaning
+from tables.feature_sealed import FeatureOpener, SealedCommands
+from tables.feature_source_redis import RedisFeatureSource
+from tables.feature_usage import Usage, read_usage
 from tables.feature_writer import FeatureWriter
-from tables.redis_connection import make_pool
+from tables.redis_connection import FAILURES, explain, make_pool
+from tables.redis_tls import RedisTls
+from tables.sealing import Sealer
 
 logger = logging.getLogger(__name__)
 
 
-class RealTimeFeatureStore:
+class RealTimeFeatureStore(FeatureReads):
     """Newest features and their recent history in one Redis 7, Valkey 8 or later.
 
     Writing: `put_many` gathers and never waits; a task of the store flushes as soon as there is something, and each
@@ -36,15 +47,23 @@ class RealTimeFeatureStore:
     Args:
         url: `redis://[user[:password]@]host:port/db`, `rediss://` for TLS, `unix://` for a socket.
         password: wins over the one in `url`.
+        tls: files of `rediss://`; None verifies the server against the system's authorities.
+        sealer: keys with which what is stored is sealed, and what is read is opened; None stores and reads in clear.
         names: outputs of the feature set, in the order of the values that are put.
         schema: version of the feature set.
         history: those of `names` that keep history keys; None is all. The latest hash has all in any case.
         beside: the set runs beside the active one, with keys that name its version (tables/feature_keys.py).
         ttl_s: life of a history key after its last write, seconds.
+        ttls: the same for single outputs.
         latest_ttl_s: life of a symbol's latest hash after its last write, seconds.
         max_pending: bound of the (symbol, second) records that wait while Redis is away.
         timeout_s: longest wait for a connection and for a reply, seconds.
+        budget: what is going to be stored, refused at the start where it cannot fit.
+        trusted: returns once this process may write; until then records wait.
         rng: spreads the attempts of several workers; seeded by the system if absent.
+        meaning: what the description of the set says beside names and lives (tables/feature_schema.py).
+        connections: most reads that are under way at a time; more wait.
+        now_ns: the reader's clock, by which it is decided what is stale (FeatureReads).
 
     Raises:
         ConfigError: the URL is malformed, a name cannot be a field, `history` has one that is not in `names`, or
@@ -56,35 +75,54 @@ class RealTimeFeatureStore:
         url: str,
         *,
         password: SecretStr | None = None,
+        tls: RedisTls | None = None,
+        sealer: Sealer | None = None,
         names: Sequence[str] = (),
         schema: str = "",
         history: Sequence[str] | None = None,
         beside: bool = False,
         ttl_s: int = 300,
+        ttls: Mapping[str, int] | None = None,
         latest_ttl_s: int = 86_400,
         max_pending: int = 20_000,
         timeout_s: float = 5.0,
+        budget: Budget | None = None,
+        trusted: Callable[[], Awaitable[None]] | None = None,
         rng: random.Random | None = None,
+        meaning: Meaning | None = None,
+        connections: int = 16,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.names = check_names(names)
         self.schema = schema
-        self._kept = check_history(history, self.names)
+        self._kept = history_ttls(history, self.names, ttl_s, ttls)
+        known = FeatureSchema.of(schema, self.names, self._kept, latest_ttl_s, meaning)
         keys = FeatureKeys(schema, beside=beside)
-        self._pool = make_pool(url, password, timeout_s)
+        self._pool = make_pool(url, password, timeout_s, tls)
+        make = FeatureCommands if sealer is None else partial(SealedCommands, sealer=sealer)
+        commands = make(keys, schema=schema, names=self.names, ttls=self._kept, latest_ttl_s=latest_ttl_s)
         self._writer = FeatureWriter(
             self._pool,
-            keys=keys,
+            commands=commands,
             names=self.names,
-            kept=self._kept,
             schema=schema,
-            ttl_s=ttl_s,
-            latest_ttl_s=latest_ttl_s,
             max_pending=max_pending,
             rng=rng or random.Random(),  # noqa: S311 - spreads attempts, guards no secret
+            trusted=trusted or _always,
+            budget=budget,
+            description=known.encoded(),
         )
+        self.filler = RedisFiller(
+            self._pool, commands, register=self._writer.register_schema, trusted=trusted or _always
+        )
+        """Fills from the topic (FeatureFiller)."""
         self.address = self._writer.address
         """`host:port/db`, for messages."""
-        self._reader = FeatureReader(Redis(connection_pool=self._pool), self.address, keys, self.names, schema)
+        self._client = Redis(connection_pool=self._pool)
+        # Who names no set reads the active one, whichever that is.
+        version = schema if beside else "" if self.names else None
+        source = RedisFeatureSource(self._pool, version, FeatureOpener(sealer), connections=connections)
+        super().__init__(source, known if self.names else None, now_ns)
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -112,6 +150,11 @@ class RealTimeFeatureStore:
         return self._writer.refused + self._writer.pending.dropped
 
     @property
+    def trimmed(self) -> int:
+        """History seconds given up beyond `max_pending`: the topic has them, and filling brings them back."""
+        return self._writer.pending.dropped
+
+    @property
     def errors(self) -> int:
         """Attempts to write that failed, and records refused."""
         return self._writer.errors
@@ -121,14 +164,30 @@ class RealTimeFeatureStore:
         """Whether Redis answered when last asked to write."""
         return self._writer.up
 
+    def on_back(self, call: Callable[[], object]) -> None:
+        """Have `call` called at the end of every outage: the server may have lost what it had."""
+        self._writer.on_back = call
+
+    async def usage(self) -> Usage:
+        """What the server uses now.
+
+        Raises:
+            RetryError: Redis does not answer.
+        """
+        try:
+            return await read_usage(self._client)
+        except FAILURES as error:
+            raise explain(error, self.address) from error
+
     async def start(self) -> None:
         """Connect, load functions and schema, begin to flush.
 
         Redis away is only a warning: it is tried until it answers.
 
         Raises:
-            ConfigError: the store has no names or schema to write, the server is too old or no single Redis, or it
-                refuses the login. The same found later, after Redis was away at the start, is logged as an error.
+            ConfigError: the store has no names or schema to write, the server is too old or no single Redis, has not
+                the memory of the budget, or refuses the login. The same found later, after Redis was away at the start,
+                is logged as an error.
         """
         if not self.names or not self.schema:
             raise ConfigError("a feature store that writes needs names and schema: pass those of the feature set")
@@ -182,40 +241,12 @@ class RealTimeFeatureStore:
             await asyncio.wait([self._task])
             self._task = None
         await self._writer.close()
+        await self.filler.close()
         await self._pool.disconnect()
 
-    async def latest(self, symbol: str, names: Sequence[str] | None = None) -> LatestFeatures | None:
-        """Newest features of `symbol`, of one record, in one round trip; None if there are none.
 
-        Of a set other than the store's own (`schema` of the answer) only the values that are not null are known.
-
-        Raises:
-            ConfigError: one of `names` is not in the store's set (if it has one).
-            RetryError: Redis does not answer.
-        """
-        if names is not None:
-            check_known(names, self.names, self.schema)
-        return await self._reader.latest(symbol, names)
-
-    async def history(self, symbol: str, name: str, start_ns: int, end_ns: int) -> list[tuple[int, float]]:
-        """(Unix second, value) of the seconds that begin in [start_ns, end_ns); see FeatureStore.history.
-
-        Raises:
-            ConfigError: `name` is not in the store's set (if it has one), or keeps no history there.
-            RetryError: Redis does not answer.
-            ValueError: the range spans more than a day.
-        """
-        check_known([name], self.names, self.schema)
-        check_kept(name, self._kept, self.names, self.schema)
-        return await self._reader.history(symbol, name, start_ns, end_ns)
-
-    async def symbols(self) -> list[str]:
-        """Symbols whose latest features have not expired, sorted.
-
-        Raises:
-            RetryError: Redis does not answer.
-        """
-        return await self._reader.symbols()
+async def _always() -> None:
+    """Who has no guard is trusted."""
 
 
 def _report_end(task: asyncio.Task[None]) -> None:

@@ -1,10 +1,9 @@
 """The writing half of the feature store in Redis: a task that flushes what waits, through outages."""
 
 import asyncio
-import json
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from redis.asyncio import ConnectionPool, Redis
@@ -12,9 +11,11 @@ from redis.asyncio.connection import Connection
 from redis.exceptions import ResponseError
 
 from streams.errors import ConfigError, HayateError
+from tables.feature_budget import Budget
+from tables.feature_commands import FeatureCommands
 from tables.feature_contract import FeatureWrite
-from tables.feature_keys import FeatureKeys, schema_key
-from tables.feature_library import NOT_NEWER, WRITTEN_FIRST, load_library, pack_header, put_command
+from tables.feature_keys import schema_key
+from tables.feature_library import NOT_NEWER, WRITTEN_FIRST
 from tables.feature_pending import Batch, Pending
 from tables.redis_connection import FAILURES, address_of, call_many, check_server, delays, explain
 
@@ -24,13 +25,15 @@ CHUNK: Final = 64
 """Records of one write to the server. Each is a call of its own (45 us of the server's time with 14 values, 150 us
 with 60, on an idle machine), so other clients are served in between."""
 
-_FUNCTION_MISSING: Final = "Function not found"
-_TRANSIENT: Final = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE", _FUNCTION_MISSING)
+FUNCTION_MISSING: Final = "Function not found"
+_TRANSIENT: Final = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE", FUNCTION_MISSING)
 """Beginnings of error replies that say nothing about the record; redis-py has no classes for these."""
 
 
 class FeatureWriter:
     """Flushes `pending` over one connection of its own, chunk after chunk, each record one atomic function call.
+
+    `trusted` returns once this process may write; `on_back` is called at the end of every outage.
 
     A call whose fate is unknown is repeated, which changes nothing if it was done. Where Redis refuses one record of a
     chunk for a moment (no memory, say) and stores a newer one of the same symbol, the repetition comes too late for its
@@ -41,14 +44,14 @@ class FeatureWriter:
         self,
         pool: ConnectionPool,
         *,
-        keys: FeatureKeys,
+        commands: FeatureCommands,
         names: Sequence[str],
-        kept: Sequence[str],
         schema: str,
-        ttl_s: int,
-        latest_ttl_s: int,
         max_pending: int,
         rng: random.Random,
+        trusted: Callable[[], Awaitable[None]],
+        budget: Budget | None = None,
+        description: str,
     ) -> None:
         self.pending = Pending(max_pending, len(names))
         self.address = address_of(pool)
@@ -64,19 +67,13 @@ class FeatureWriter:
         self._client = Redis(connection_pool=pool)
         self._connection: Connection | None = None
         self._rng = rng
-        self._keys = keys
+        self._commands = commands
         self._schema = schema
-        self._description = json.dumps(
-            {
-                "schema": schema,
-                "outputs": list(names),
-                "history": list(kept),
-                "feature_ttl_s": ttl_s,
-                "latest_ttl_s": latest_ttl_s,
-            }
-        )
-        self._library, self._function = load_library()
-        self._header = pack_header(schema, ttl_s, latest_ttl_s, names, kept)
+        self._trusted = trusted
+        self._budget = budget
+        self.on_back: Callable[[], object] | None = None
+        """Whoever hears of the end of an outage fills the store from the topic."""
+        self._description = description
         self._batch: Batch | None = None
         self._wake = asyncio.Event()
         self._prepared = False
@@ -101,10 +98,12 @@ class FeatureWriter:
         """Try once to reach the server and to load functions and schema; away is an outage, no error.
 
         Raises:
-            ConfigError: the server will not do, or refuses the login.
+            ConfigError: the server will not do, refuses the login, or has too little memory.
         """
         try:
             await self._prepare()
+            if self._budget is not None:
+                await self._budget.check(self._client, self.address)
         except (*FAILURES, HayateError) as error:
             explained = explain(error, self.address)
             if isinstance(explained, ConfigError):
@@ -120,6 +119,9 @@ class FeatureWriter:
             self._wake.clear()
             self._batch = batch = self.pending.take()
             try:
+                if self.outage is not None and self.on_back is not None:
+                    # The newest values are what readers wait for; what was missed of history is in the topic.
+                    batch.shed_history()
                 if not self._prepared:
                     await self._prepare()
                 await self._send(batch)
@@ -145,18 +147,20 @@ class FeatureWriter:
     async def _prepare(self) -> None:
         self._prepared = False
         await check_server(self._client, self.address)
-        await self._client.function_load(self._library, replace=True)
-        await self._register_schema()
+        await self._client.function_load(self._commands.library, replace=True)
+        await self.register_schema()
         self._prepared = True
 
-    async def _register_schema(self) -> None:
+    async def register_schema(self) -> None:
+        """Write the description of the feature set."""
         await self._client.set(schema_key(self._schema), self._description)
 
     async def _send(self, batch: Batch) -> None:
         while batch.sent < len(batch.writes):
             chunk = batch.writes[batch.sent : batch.sent + CHUNK]
+            await self._trusted()
             replies = await self._call(chunk)
-            if any(isinstance(reply, ResponseError) and str(reply) == _FUNCTION_MISSING for reply in replies):
+            if any(isinstance(reply, ResponseError) and str(reply) == FUNCTION_MISSING for reply in replies):
                 # FUNCTION FLUSH, or an empty server took the place of the one before.
                 await self._prepare()
                 replies = await self._call(chunk)
@@ -164,7 +168,7 @@ class FeatureWriter:
             batch.sent += len(chunk)
             if WRITTEN_FIRST in replies:
                 # A new symbol, or all of them after FLUSHALL, which takes the schema and leaves the functions.
-                await self._register_schema()
+                await self.register_schema()
 
     async def _call(self, chunk: Sequence[FeatureWrite]) -> list[Any]:
         """A reply, or the error that takes its place, for each record of `chunk`."""
@@ -173,7 +177,7 @@ class FeatureWriter:
         packed: list[Any] = []
         for write in chunk:
             try:
-                packed.append(put_command(self._function, self._keys, self._header, write))
+                packed.append(self._commands.put(write))
             except (TypeError, ValueError) as error:
                 packed.append(error)
         replies = iter(await call_many(self._connection, [one for one in packed if not isinstance(one, Exception)]))
@@ -220,3 +224,5 @@ class FeatureWriter:
             self.address,
             self.pending.dropped + self.refused,
         )
+        if self.on_back is not None:
+            self.on_back()

@@ -6,6 +6,7 @@ when it returns and the local store would be ahead of the committed offsets: cha
 commit, then RocksDB with the changelog's offset in the same write.
 """
 
+import asyncio
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, cast
@@ -74,6 +75,10 @@ def source_offset(key: bytes | None, value: bytes) -> int:
     return int(HEADER.unpack_from(value)[1])
 
 
+ROWS_AT_ONCE: Final = 64
+"""Rows that are looked through in one go."""
+
+
 class IndicatorStateTable(Table[bytes, bytes]):
     """The Faust table; `partition_rows` reads and writes one partition of it, tables/recovery.py recovers it."""
 
@@ -94,6 +99,16 @@ class IndicatorStateTable(Table[bytes, bytes]):
     def local(self) -> LocalStore:
         """The local store."""
         return cast(LocalStore, self.data)
+
+    async def symbols(self, partition: int) -> frozenset[str]:
+        """Symbols that have a row in a partition."""
+        found = []
+        for number, (key, _) in enumerate(self.local.rows_of(partition)):
+            if not key.startswith(b"\0"):  # rows that are of no symbol
+                found.append(key.decode())
+            if number % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return frozenset(found)
 
     def partition_rows(self, partition: int, producer: Callable[[], Any]) -> "PartitionRows":
         """The rows of one partition, for one lane."""

@@ -9,8 +9,9 @@ What both sets know in the same way goes on where it was; the rest starts like t
 - a reference price: its symbol;
 - the side of a cross: the same two operands, of indicators that go on.
 
-The common part (last trade, quote in force, counters) belongs to the symbol and always stays. A family whose state
-changed its meaning has another revision; a `FamilyMigration` says how its old slots become new ones.
+The common part (last trade, quote in force, counters, what the filters remember) belongs to the symbol and always
+stays; slots that an earlier layout did not have are those of a symbol never seen. A family whose state changed its
+meaning has another revision; a `FamilyMigration` says how its old slots become new ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ from streams.columns import F64
 from streams.feature_set import FeatureSet
 from streams.feature_set_options import Derived
 from streams.indicators.indicator import Indicator, Number
-from streams.layout import BAR, COMMON, Place
+from streams.layout import BAR, EARLIER_COMMON, LAYOUT, Place
 
 SESSION_INPUTS: Final = frozenset({"session", "since_open", "phase"})
 
@@ -57,7 +58,8 @@ class RowMigration:
         self.fresh: list[str] = []
         """Those that start warming."""
         self._new_width = new.width
-        self._copies: list[tuple[slice, slice]] = [(slice(0, COMMON), slice(0, COMMON))]
+        common = slice(0, min(old.layout.references, new.layout.references))
+        self._copies: list[tuple[slice, slice]] = [(common, common)]
         self._conversions: list[tuple[Place, Place, list[FamilyMigration]]] = []
         self._match_indicators(old, new, migrations)
         self._match_others(old, new)
@@ -114,15 +116,16 @@ class RowMigration:
 def earlier_versions(
     feature_set: FeatureSet, migrations: Sequence[FamilyMigration] = MIGRATIONS
 ) -> Iterator[FeatureSet]:
-    """`feature_set` as it was when its families had earlier revisions, itself first: which one wrote a row is told by
-    its layout hash."""
+    """`feature_set` as it was when its families had earlier revisions and rows an earlier layout, itself first: which
+    one wrote a row is told by its layout hash."""
     families = sorted({indicator.family.name for indicator in feature_set.indicators})
     choices: list[list[FamilyMigration | None]] = [
         [None, *(migration for migration in migrations if migration.family == family)] for family in families
     ]
-    for chosen in product(*choices):
+    for row_layout, chosen in product((LAYOUT, *EARLIER_COMMON), list(product(*choices))):
         old = {migration.family: migration for migration in chosen if migration is not None}
-        yield replace(feature_set, indicators=tuple(_as_it_was(indicator, old) for indicator in feature_set.indicators))
+        indicators = tuple(_as_it_was(indicator, old) for indicator in feature_set.indicators)
+        yield replace(feature_set, indicators=indicators, row_layout=row_layout)
 
 
 def _as_it_was(indicator: Indicator, old: dict[str, FamilyMigration]) -> Indicator:

@@ -14,8 +14,8 @@ from mode.services import WaitArgT
 from mode.utils.times import Seconds
 
 from streams.errors import FatalError
+from streams.kafka.access import KafkaAccess
 from streams.kafka.client import guard_requests, guard_stop
-from streams.kafka_url import bootstrap_servers
 from streams.settings import Settings
 from tables.changelog_reader import FETCH_BYTES, PARTITION_FETCH_BYTES, ChangelogReader
 from tables.indicator_state import IndicatorStateTable
@@ -112,7 +112,7 @@ class StateRecovery(Recovery):
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers(self.settings.kafka_url),
+            **KafkaAccess.of(self.settings).client,
             enable_auto_commit=False,
             auto_offset_reset="none",
             fetch_max_wait_ms=100,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import Connection, parse_url
+from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -18,15 +18,21 @@ from redis.exceptions import (
 )
 
 from streams.errors import ConfigError, HayateError, RetryError
+from streams.settings import Settings
+from tables.redis_tls import RedisTls, TlsConnection, tls_remedy
 
 OLDEST: Final = {"redis": (7, 0), "valkey": (8, 0)}
 """Oldest versions that will do: functions came with Redis 7; Valkey is tested from 8."""
 
 
-def make_pool(url: str, password: SecretStr | None, timeout_s: float) -> ConnectionPool:
+def make_pool(url: str, password: SecretStr | None, timeout_s: float, tls: RedisTls | None = None) -> ConnectionPool:
     """Connections to `url`, made when first used; `password` wins over the one in the URL.
 
     Connecting and every reply take at most `timeout_s` seconds. A broken connection is replaced once without a word.
+    `rediss://` verifies the server's certificate and name, with the files of `tls`.
+
+    Raises:
+        ConfigError: the URL is malformed or would have certificates not verified, or a file of `tls` will not do.
     """
     try:
         options: dict[str, Any] = dict(parse_url(url))
@@ -43,9 +49,29 @@ def make_pool(url: str, password: SecretStr | None, timeout_s: float) -> Connect
         "protocol": 2,
         "decode_responses": False,
     }
+    secured = options.get("connection_class") is SSLConnection
+    if tls and not secured:
+        raise ConfigError(
+            "HAYATE_REDIS_CA_FILE, HAYATE_REDIS_CERT_FILE and HAYATE_REDIS_KEY_FILE are for TLS, which "
+            "HAYATE_REDIS_URL does not use: write rediss://, or unset them"
+        )
+    if lax := sorted(name for name in options if name.startswith("ssl_")):
+        raise ConfigError(
+            f"HAYATE_REDIS_URL: {lax[0]} has no place there; certificates are always verified, with the files in "
+            "HAYATE_REDIS_CA_FILE, HAYATE_REDIS_CERT_FILE and HAYATE_REDIS_KEY_FILE"
+        )
+    if secured:
+        tls = tls or RedisTls()
+        tls.context()  # what is wrong with the files is said now
+        options |= {"connection_class": TlsConnection, "tls": tls}
     if "path" not in options:
         options["socket_keepalive"] = True
     return ConnectionPool(**options)
+
+
+def pool_of(settings: Settings, timeout_s: float) -> ConnectionPool:
+    """Connections to the Redis of the settings, with its login and its certificates; see `make_pool`."""
+    return make_pool(settings.redis_url, settings.redis_password(), timeout_s, RedisTls.of(settings))
 
 
 def address_of(pool: ConnectionPool) -> str:
@@ -103,6 +129,8 @@ def explain(error: Exception, address: str) -> HayateError:
         )
     if isinstance(error, NoPermissionError):
         return ConfigError(f"Redis at {address}: {error}; extend the ACL of the user in HAYATE_REDIS_URL")
+    if (remedy := tls_remedy(error)) is not None:
+        return ConfigError(f"Redis at {address}: TLS fails ({error}): {remedy}")
     return RetryError(f"Redis at {address}: {str(error) or type(error).__name__}")
 
 

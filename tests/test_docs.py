@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from agents.api.observed import ApiMetrics
+from agents.audit_metrics import AuditMetrics
+from agents.feed_metrics import FeedMetrics
 from agents.metrics import Metrics
 from streams.errors import ConfigError
 from streams.feature_set import FeatureSet
+from streams.feeds.feed_counts import FeedCounts
+from streams.feeds.live_queue import LiveQueue
+from streams.feeds.producer import TickProducer
 from streams.indicators import catalogue
 from streams.kafka import topics
 from streams.settings import OTHER_VARIABLES, PREFIX, Settings
@@ -45,6 +51,9 @@ def commands() -> dict[str, set[str]]:
 def metrics() -> set[str]:
     registry = CollectorRegistry()
     Metrics(registry)
+    AuditMetrics(registry)
+    ApiMetrics(registry)
+    FeedMetrics(registry, FeedCounts("venue"), LiveQueue(), lambda: TickProducer("kafka://127.0.0.1:1", "ticks"))
     return {metric.name for metric in registry.collect() if metric.name.startswith("hayate_")}
 
 
@@ -125,7 +134,7 @@ def test_every_metric_is_named(text: str) -> None:
 
 @pytest.mark.parametrize("text", COMPLETE, ids=["docs"])
 def test_every_topic_is_named(text: str) -> None:
-    names = {topics.TICKS, topics.REJECTED, topics.FEATURES, topics.SIGNALS}
+    names = {topics.TICKS, topics.REJECTED, topics.FEATURES, topics.SIGNALS, topics.ALERTS}
     assert {name for name in names if f"`{name}`" not in text} == set()
 
 

@@ -14,6 +14,7 @@ from streams.feeds.report import Report
 from streams.feeds.rfc3339 import event_time_ns
 from streams.feeds.run import replay, run_simulation
 from streams.feeds.sample import PATH
+from streams.kafka.access import KafkaAccess
 from streams.kafka.topics import TICKS
 from streams.records import Tick
 from streams.settings import Settings
@@ -72,7 +73,7 @@ class Market:
 
     def _producer(self) -> TickProducer:
         # One each: a feed's report counts the acknowledgements of its producer.
-        producer = TickProducer(self._settings.kafka_url, self._settings.topic(TICKS))
+        producer = TickProducer(KafkaAccess.of(self._settings), self._settings.topic(TICKS))
         self._producers.append(producer)
         return producer
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.demo.tally import Tally
+from streams.kafka.access import KafkaAccess
 from streams.kafka.topics import FEATURES, REJECTED, SIGNALS
-from streams.kafka_url import bootstrap_servers
 from streams.settings import Settings
 
 
@@ -28,7 +28,7 @@ class Reader:
         """Connect."""
         settings = self._settings
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers(settings.kafka_url),
+            **KafkaAccess.of(settings).client,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             # An answer as soon as there is a record: the latency shown is the worker's, not this reader's patience.

@@ -13,6 +13,7 @@ from deploy.demo.redis_database import DemoDatabase
 from deploy.local import LocalStack
 from deploy.local.progress import Progress
 from streams.errors import HayateError
+from streams.kafka.access import KafkaAccess
 from streams.kafka.admin import connected_admin
 from streams.kafka.topics import ensure, specs
 from streams.settings import Settings
@@ -62,7 +63,7 @@ class Surroundings:
         """
         wanted = specs(settings)
         self._topics = [spec.name for spec in wanted]
-        async with connected_admin(settings.kafka_url) as admin:
+        async with connected_admin(KafkaAccess.of(settings)) as admin:
             await ensure(admin, wanted)
 
     async def remove_topics(self, settings: Settings) -> None:
@@ -74,7 +75,7 @@ class Surroundings:
         if KAFKA not in self._env or not self._topics:
             return
         try:
-            async with connected_admin(settings.kafka_url) as admin:
+            async with connected_admin(KafkaAccess.of(settings)) as admin:
                 answer = await admin.delete_topics(self._topics)
             refused = [for_code(code).__name__ for _, code, *_ in answer.topic_error_codes if code != 0]
         except (KafkaError, HayateError) as error:

@@ -24,6 +24,13 @@ def clock_steps(plan: Plan) -> list[str]:
     ]
 
 
+def passed_over(plan: Plan) -> list[str]:
+    """A tick that a filter rejected leaves no hole in the sequence numbers."""
+    if not plan.options.sequence:
+        return []
+    return [f"{PAD}    if judged > {columns.MARKED}:", f"{PAD}        pass_over(row, seq[i])"]
+
+
 def gaps(plan: Plan) -> list[str]:
     """Find out whether data are missing before this tick."""
     lines = []
@@ -126,14 +133,14 @@ def quote(plan: Plan) -> list[str]:
     inputs = inputs_of(plan.on("quote"))
     previous = [name for name in ("bid", "ask", "bid_size", "ask_size") if f"previous_{name}" in inputs]
     return [
-        "        is_quote = not (np.isnan(bid[i]) or np.isnan(ask[i]))",
+        "        is_quote = keeps_quote and not (np.isnan(bid[i]) or np.isnan(ask[i]))",
         "        if is_quote:",
         *([f"{PAD}quoted = row[BID] > 0.0"] if previous else []),
         *(f"{PAD}old_{name} = row[{name.upper()}] if quoted else np.nan" for name in previous),
         *([f"{PAD}since_quote = (t - time_at(row, QUOTE_S)) / 1e9"] if "dt" in inputs else []),
         f"{PAD}take_quote(row, t, bid[i], ask[i], bid_size[i], ask_size[i])",
         *event_steps(plan, "quote", PAD),
-        "        elif not (np.isnan(bid[i]) and np.isnan(ask[i])):",
+        "        elif keeps_quote and not (np.isnan(bid[i]) and np.isnan(ask[i])):",
         f"{PAD}drop_quote(row)",
     ]
 

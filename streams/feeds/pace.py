@@ -8,8 +8,9 @@ import msgspec
 
 from streams.errors import ConfigError
 from streams.feeds.clock import Clock
+from streams.feeds.clock_marks import Marked
 from streams.feeds.rfc3339 import event_time_ns
-from streams.records import Tick
+from streams.marks import ClockMark
 
 DEFAULT_MAX_PAUSE_S: Final = 5.0
 
@@ -70,8 +71,8 @@ class Pacer:
         self.total_lag_ns = 0
         """Sum of these delays over all ticks, in nanoseconds."""
 
-    async def run(self, ticks: Iterable[Tick]) -> AsyncIterator[Tick]:
-        """Yield `ticks` in their order, each not before it is due."""
+    async def run(self, ticks: Iterable[Marked]) -> AsyncIterator[Marked]:
+        """Yield ticks, and clock marks between them, in their order, each not before it is due."""
         clock, pace = self._clock, self._pace
         wall_ns = latest_ns = clock.now_ns()
         start_ns = clock.monotonic_ns()
@@ -80,13 +81,17 @@ class Pacer:
                 if self._live_times:
                     latest_ns = max(latest_ns, clock.now_ns())
             else:
-                since_ns = pace.due_ns(event_time_ns(tick))
+                since_ns = pace.due_ns(tick.ts_ns if isinstance(tick, ClockMark) else event_time_ns(tick))
                 latest_ns = wall_ns + since_ns
                 lag_ns = clock.monotonic_ns() - start_ns - since_ns
                 while lag_ns < 0:
                     await clock.sleep(-lag_ns / 1e9)
                     lag_ns = clock.monotonic_ns() - start_ns - since_ns
-                self.total_lag_ns += lag_ns
-                self.max_lag_ns = max(self.max_lag_ns, lag_ns)
+                if not isinstance(tick, ClockMark):
+                    self.total_lag_ns += lag_ns
+                    self.max_lag_ns = max(self.max_lag_ns, lag_ns)
+            if isinstance(tick, ClockMark):
+                yield ClockMark(tick.clock, latest_ns) if self._live_times else tick
+                continue
             self.handed_on += 1
             yield msgspec.structs.replace(tick, ts_ns=latest_ns, ts=None) if self._live_times else tick

@@ -4,12 +4,15 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
+from streams.feeds.clock_marks import Marked
 from streams.feeds.filters import Filter
 from streams.feeds.report import Report
 from streams.feeds.sink import TickSink
 from streams.feeds.tick_queue import TickQueue
+from streams.marks import ClockMark
 from streams.records import Tick
 
 QUEUE_SIZE: Final = 1024
@@ -25,7 +28,7 @@ class StreamingDataProcessor:
 
     def __init__(
         self,
-        source: Iterable[Tick] | AsyncIterable[Tick],
+        source: Iterable[Marked] | AsyncIterable[Marked],
         producer: TickSink,
         *,
         filters: Sequence[Filter] = (),
@@ -54,9 +57,8 @@ class StreamingDataProcessor:
         stopping.add_done_callback(lambda _: reading.cancel())
         sent = 0
         try:
-            while ticks := await queue.take():
-                await self._producer.send_many(ticks)
-                sent += len(ticks)
+            while taken := await queue.take():
+                sent += await self._send(taken)
             await self._producer.flush()
         finally:
             stopping.cancel()
@@ -74,6 +76,20 @@ class StreamingDataProcessor:
             filtered=dict(self._filtered),
         )
 
+    async def _send(self, taken: Sequence[Marked]) -> int:
+        """Hand over what was queued, clock marks in their places; returns how many ticks there were."""
+        sent = 0
+        for is_mark, run in groupby(taken, lambda item: isinstance(item, ClockMark)):
+            if is_mark:
+                for mark in run:
+                    assert isinstance(mark, ClockMark)
+                    await self._producer.send_clock(mark)
+            else:
+                ticks = [tick for tick in run if isinstance(tick, Tick)]
+                await self._producer.send_many(ticks)
+                sent += len(ticks)
+        return sent
+
     async def _fill(self, queue: TickQueue) -> None:
         source = self._source
         try:
@@ -87,7 +103,10 @@ class StreamingDataProcessor:
             if isinstance(source, AsyncGenerator):
                 await source.aclose()
 
-    async def _pass(self, tick: Tick, queue: TickQueue) -> None:
+    async def _pass(self, tick: Marked, queue: TickQueue) -> None:
+        if isinstance(tick, ClockMark):
+            await queue.put(tick)
+            return
         for check in self._filters:
             reason = check(tick)
             if reason is not None:

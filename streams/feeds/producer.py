@@ -2,51 +2,28 @@
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-import msgspec
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.errors import FatalError, RetryError, TopicError
+from streams.errors import FatalError
+from streams.feeds.kafka_link import connect, disconnect
+from streams.feeds.partition_lane import PartitionLane, Patience, Record
 from streams.feeds.partitions import SymbolPartitions
-from streams.kafka_url import bootstrap_servers
-from streams.records import KIND, MAX_TICK_BYTES, SENT_NS, Tick
+from streams.feeds.wire import encode_checked, encode_mark
+from streams.kafka.access import KafkaAccess
+from streams.marks import CLOCK_KIND, GAP_KIND, REFERENCE_KIND, ClockMark, GapMark
+from streams.records import KIND, SENT_NS, Tick
 
 MAX_IN_FLIGHT: Final = 20_000
 MAX_BATCH_BYTES: Final = 262_144
 ACK_TIMEOUT_S: Final = 30.0
-_CLOSE_TIMEOUT_S: Final = 2.0
+NO_TICK: Final = -1
+"""`received_ns` of a record that is no tick."""
 
 Compression = Literal["none", "lz4", "zstd", "gzip"]
-
-
-class _WireTick(Tick, frozen=True, gc=False, omit_defaults=True):
-    """A tick as it is written: fields that say nothing (null, or the default of the contract) are left out."""
-
-
-_encode: Final = msgspec.json.Encoder().encode
-_fields: Final = msgspec.structs.astuple
-
-
-def encode_tick(tick: Tick) -> bytes:
-    """Return the JSON of a tick for the `ticks` topic, without the fields that are null or have their default."""
-    return _encode(_WireTick(*_fields(tick)))
-
-
-class _Lane:
-    """What waits for one partition: (key, value, time of the hand-over in ns, that time as a header)."""
-
-    __slots__ = ("partition", "waiting", "wake")
-
-    def __init__(self, partition: int) -> None:
-        self.partition = partition
-        self.waiting: deque[tuple[bytes, bytes, int, list[tuple[str, bytes]]]] = deque()
-        self.wake = asyncio.Event()
 
 
 class TickProducer:
@@ -57,46 +34,59 @@ class TickProducer:
 
     Each partition has one record batch underway (acks=all, idempotent) and the next one gathers meanwhile: a lone tick
     leaves at once, at full speed batches fill up to `max_batch_bytes`; and since nothing follows a batch that failed,
-    the log never has a hole. At most `max_in_flight` ticks are unacknowledged; then `send_many` waits. A batch that is
-    not acknowledged within `ack_timeout_s` fails the producer: every later call raises, and the message counts the
-    ticks whose fate is unknown. The number of partitions is read once, at the start.
+    the log never has a hole. At most `max_in_flight` records are unacknowledged; then `send_many` waits. The number of
+    partitions is read once, at the start.
+
+    A batch that is not acknowledged within `ack_timeout_s` fails the producer: every later call raises, and the message
+    counts the ticks whose fate is unknown. With `ride_through` only a refusal does: while Kafka is away the same batch
+    is sent until the broker says that it has it, so nothing is lost or doubled, and what may wait is bounded as above.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | KafkaAccess,
         topic: str,
         *,
         compression: Compression = "none",
         max_in_flight: int = MAX_IN_FLIGHT,
         max_batch_bytes: int = MAX_BATCH_BYTES,
         ack_timeout_s: float = ACK_TIMEOUT_S,
+        ride_through: bool = False,
         kind: bytes | None = None,
+        references: Iterable[str] = (),
+        on_acknowledged: Callable[[Sequence[int]], None] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """Name the broker (`kafka://host:port;host2:port`) and the topic; nothing is opened before `start`.
+        """Name the broker (`kafka://host:port;host2:port`, or as the settings say) and the topic; nothing is opened
+        before `start`.
 
-        `kind`: of records that are no live ticks (streams.marks), a header of each.
+        `kind`: of records that are no live ticks (streams.marks), a header of each. `references`: symbols of whose
+        ticks a copy goes into every partition, behind the tick. `on_acknowledged`: gets the `received_ns` of every
+        acknowledged tick that has one.
 
         Raises:
             ConfigError: `url` is no Kafka URL.
         """
-        self._servers = bootstrap_servers(url)
+        self._access = KafkaAccess.at(url)
         self._topic = topic
         self._compression = None if compression == "none" else compression
         self._max_in_flight = max_in_flight
         self._max_batch_bytes = max_batch_bytes
         self._ack_timeout_s = ack_timeout_s
         self._kind: list[tuple[str, bytes]] = [] if kind is None else [(KIND, kind)]
+        self._references = frozenset(references)
+        self._on_acknowledged = on_acknowledged
         self._now_ns = now_ns
+        self._patience = Patience(None if ride_through else ack_timeout_s, str(self._access))
         self._kafka: Any = None
         self._partitions = SymbolPartitions(1)
-        self._lanes: list[_Lane] = []
+        self._lanes: list[PartitionLane] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._moved = asyncio.Event()
         self._failure: FatalError | None = None
         self._sent = 0
         self._acknowledged = 0
+        self._underway = 0
 
     @property
     def sent(self) -> int:
@@ -107,6 +97,16 @@ class TickProducer:
     def acknowledged(self) -> int:
         """Ticks that the broker confirmed so far."""
         return self._acknowledged
+
+    @property
+    def unacknowledged(self) -> int:
+        """Records, marks and copies included, that were taken and not confirmed."""
+        return self._underway
+
+    @property
+    def away(self) -> bool:
+        """Whether Kafka acknowledges nothing although something waits (with `ride_through`)."""
+        return self._patience.away_since is not None
 
     @property
     def partitions(self) -> int:
@@ -120,34 +120,15 @@ class TickProducer:
             RetryError: no broker answers.
             TopicError: the topic does not exist.
         """
-        self._kafka = AIOKafkaProducer(
-            bootstrap_servers=self._servers,
-            acks="all",
-            enable_idempotence=True,
-            compression_type=self._compression,
-            max_batch_size=self._max_batch_bytes,
-            request_timeout_ms=int(self._ack_timeout_s * 1000),
+        self._kafka, count = await connect(
+            self._access,
+            self._topic,
+            timeout_s=self._ack_timeout_s,
+            compression=self._compression,
+            max_batch_bytes=self._max_batch_bytes,
         )
-        try:
-            async with asyncio.timeout(self._ack_timeout_s):
-                await self._kafka.start()
-                # All topics, not this one: a request that names a topic makes some brokers create it.
-                cluster = await self._kafka.client.fetch_all_metadata()
-        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
-            await self._close()
-            why = str(error) or f"nothing within {self._ack_timeout_s:g} s"
-            raise RetryError(
-                f"Kafka at {', '.join(self._servers)} does not answer ({why}): start it, or correct HAYATE_KAFKA_URL"
-            ) from error
-        found = cluster.partitions_for_topic(self._topic)
-        if not found:
-            await self._close()
-            raise TopicError(
-                f"topic {self._topic!r} does not exist on {', '.join(self._servers)}: "
-                "create the topics with `faust -A app topics`"
-            )
-        self._partitions = SymbolPartitions(len(found))
-        self._lanes = [_Lane(partition) for partition in range(len(found))]
+        self._partitions = SymbolPartitions(count)
+        self._lanes = [PartitionLane(partition) for partition in range(count)]
         self._tasks = [
             asyncio.create_task(self._drain(lane), name=f"ticks-to-{self._topic}-{lane.partition}")
             for lane in self._lanes
@@ -163,38 +144,78 @@ class TickProducer:
         Raises:
             FatalError: an earlier tick was not acknowledged, or a tick is larger than a record may be.
         """
-        done = 0
-        while done < len(ticks):
-            room = self._max_in_flight - (self._sent - self._acknowledged)
-            if room <= 0 or self._failure is not None:
-                await self._movement()
-                continue
-            self._take(ticks[done : done + room])
-            done += room
+        await self.send_received(ticks, (0,) * len(ticks))
 
-    def _take(self, ticks: Sequence[Tick]) -> None:
-        now_ns = self._now_ns()
-        headers = [(SENT_NS, b"%d" % now_ns), *self._kind]
-        for tick in ticks:
-            value = encode_tick(tick)
-            if len(value) > MAX_TICK_BYTES:
-                raise FatalError(
-                    f"tick of {tick.symbol} has {len(value)} bytes of JSON, at most {MAX_TICK_BYTES} go into a "
-                    "record: shorten seq or venue"
-                )
-            key, partition = self._partitions[tick.symbol]
-            lane = self._lanes[partition]
-            lane.waiting.append((key, value, now_ns, headers))
-            lane.wake.set()
-            self._sent += 1
-
-    async def flush(self) -> None:
-        """Return once every tick taken is acknowledged.
+    async def send_received(self, ticks: Sequence[Tick], received_ns: Sequence[int]) -> None:
+        """Take ticks as `send_many` does; `received_ns`: when each was received, for `on_acknowledged`.
 
         Raises:
-            FatalError: one was not, in time.
+            FatalError: an earlier tick was not acknowledged, or a tick is larger than a record may be.
         """
-        while self._acknowledged < self._sent or self._failure is not None:
+        done = 0
+        while done < len(ticks):
+            room = await self._room()
+            self._take(ticks[done : done + room], received_ns[done : done + room])
+            done += room
+
+    async def send_gap(self, mark: GapMark) -> None:
+        """Take a gap mark: into the partition of its symbol, behind its ticks.
+
+        Raises:
+            FatalError: an earlier record was not acknowledged.
+        """
+        await self._room()
+        key, partition = self._partitions[mark.symbol]
+        self._put(partition, key, encode_mark(mark), [(KIND, GAP_KIND)], self._now_ns(), NO_TICK)
+
+    async def send_clock(self, mark: ClockMark) -> None:
+        """Take a clock mark: one into every partition, behind everything sent before.
+
+        Raises:
+            FatalError: an earlier record was not acknowledged.
+        """
+        await self._room()
+        value, now_ns = encode_mark(mark), self._now_ns()
+        for lane in self._lanes:
+            self._put(lane.partition, None, value, [(KIND, CLOCK_KIND)], now_ns, NO_TICK)
+
+    async def _room(self) -> int:
+        """Wait until at least one record may be taken, and return how many."""
+        while self._failure is not None or self._underway >= self._max_in_flight:
+            await self._movement()
+        return self._max_in_flight - self._underway
+
+    def _take(self, ticks: Sequence[Tick], received_ns: Sequence[int]) -> None:
+        now_ns = self._now_ns()
+        headers = [(SENT_NS, b"%d" % now_ns), *self._kind]
+        for tick, received in zip(ticks, received_ns, strict=True):
+            value = encode_checked(tick)
+            key, partition = self._partitions[tick.symbol]
+            self._put(partition, key, value, headers, now_ns, received)
+            self._sent += 1
+            if tick.symbol in self._references:
+                for lane in self._lanes:
+                    self._put(lane.partition, key, value, [(KIND, REFERENCE_KIND)], now_ns, NO_TICK)
+
+    def _put(
+        self,
+        partition: int,
+        key: bytes | None,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+        now_ns: int,
+        received: int,
+    ) -> None:
+        self._lanes[partition].put(Record(key, value, headers, now_ns, received))
+        self._underway += 1
+
+    async def flush(self) -> None:
+        """Return once everything taken is acknowledged.
+
+        Raises:
+            FatalError: something was not, in time.
+        """
+        while self._underway or self._failure is not None:
             await self._movement()
 
     async def _movement(self) -> None:
@@ -205,36 +226,27 @@ class TickProducer:
         if self._failure is not None:
             raise self._failure
 
-    async def _drain(self, lane: _Lane) -> None:
-        """Send what waits for one partition, a batch at a time, until cancelled or failed."""
-        while True:
-            await lane.wake.wait()
-            lane.wake.clear()
-            while lane.waiting and self._failure is None:
-                batch = self._kafka.create_batch()
-                size = 0
-                for key, value, sent_ns, headers in lane.waiting:
-                    if batch.append(timestamp=sent_ns // 1_000_000, key=key, value=value, headers=headers) is None:
-                        break
-                    size += 1
-                # An open batch would take records of others, and waits for them.
-                batch.close()
-                try:
-                    async with asyncio.timeout(self._ack_timeout_s):
-                        await (await self._kafka.send_batch(batch, self._topic, partition=lane.partition))
-                except (KafkaError, TimeoutError) as error:
-                    self._fail(lane.partition, error)
-                    return
-                for _ in range(size):
-                    lane.waiting.popleft()
-                self._acknowledged += size
-                self._moved.set()
+    async def _drain(self, lane: PartitionLane) -> None:
+        """Send what waits for one partition until cancelled or failed."""
+        try:
+            await lane.drain(self._kafka, self._topic, self._patience, self._confirm)
+        except (KafkaError, TimeoutError) as error:
+            self._fail(lane.partition, error)
+
+    def _confirm(self, records: Sequence[Record]) -> bool:
+        self._underway -= len(records)
+        ticks = [record.received_ns for record in records if record.received_ns != NO_TICK]
+        self._acknowledged += len(ticks)
+        if self._on_acknowledged is not None and (known := [received for received in ticks if received]):
+            self._on_acknowledged(known)
+        self._moved.set()
+        return self._failure is None
 
     def _fail(self, partition: int, error: Exception) -> None:
         if self._failure is None:
             why = str(error) or f"no answer within {self._ack_timeout_s:g} s"
             self._failure = FatalError(
-                f"topic {self._topic!r} partition {partition} on {', '.join(self._servers)}: "
+                f"topic {self._topic!r} partition {partition} on {self._access}: "
                 f"{self._sent - self._acknowledged} of {self._sent} ticks not acknowledged "
                 f"({type(error).__name__}: {why}); see the broker's log, then send them again"
             )
@@ -261,18 +273,8 @@ class TickProducer:
         if tasks:
             await asyncio.wait(tasks)
         kafka, self._kafka = self._kafka, None
-        if kafka is None:
-            return
-        if self._acknowledged == self._sent:
-            await kafka.stop()
-            return
-        # aiokafka 0.14 never gives up an idempotent batch: stop() would wait for ever on a broker that is gone. So the
-        # connections go first, and then the sender, whose requests have failed by that.
-        kafka._closed = True
-        await kafka.client.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await kafka._sender.close()
+        if kafka is not None:
+            await disconnect(kafka, clean=not self._underway)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -4,11 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from streams.records import Tick
+from streams.feeds.clock_marks import Marked
 
 
 class TickQueue:
-    """Ticks in order, at most `size`, taken out all at once: one reader, one writer, one event loop.
+    """Ticks and the clock marks between them in order, at most `size`, taken out all at once.
+
+    One reader, one writer, one event loop.
 
     A tick costs an append instead of a task switch, and batches form by themselves: the reader gets what gathered
     while it was busy, one tick when the feed is slow.
@@ -16,14 +18,14 @@ class TickQueue:
 
     def __init__(self, size: int) -> None:
         """Make an empty queue for `size` ticks."""
-        self._ticks: deque[Tick] = deque()
+        self._ticks: deque[Marked] = deque()
         self._size = size
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._closed = False
 
-    async def put(self, tick: Tick) -> None:
-        """Append `tick`; waits while the queue is full."""
+    async def put(self, tick: Marked) -> None:
+        """Append a tick or mark; waits while the queue is full."""
         while len(self._ticks) >= self._size:
             self._emptied.clear()
             await self._emptied.wait()
@@ -35,7 +37,7 @@ class TickQueue:
         self._closed = True
         self._filled.set()
 
-    async def take(self) -> Sequence[Tick]:
+    async def take(self) -> Sequence[Marked]:
         """Return everything queued, at least one tick; nothing once the queue is closed and empty."""
         while not self._ticks and not self._closed:
             self._filled.clear()

@@ -7,26 +7,24 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, UnknownTopicOrPartitionError, for_code
 
 from streams.errors import RetryError, TopicError
+from streams.kafka.access import KafkaAccess
 from streams.kafka.requests import TopicIdsRequest
-from streams.kafka_url import bootstrap_servers
 
 
 @asynccontextmanager
-async def connected_admin(url: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Admin client of the Kafka at `url` (`kafka://host:port`).
+async def connected_admin(where: str | KafkaAccess) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Admin client of the Kafka at `where`: a URL (`kafka://host:port`), or the access that the settings say.
 
     Raises:
         RetryError: no broker answers there.
     """
-    servers = bootstrap_servers(url)
-    client = AIOKafkaAdminClient(bootstrap_servers=servers)
+    access = KafkaAccess.at(where)
+    client = AIOKafkaAdminClient(**access.client)
     try:
         try:
             await client.start()
         except (KafkaError, OSError) as error:
-            raise RetryError(
-                f"Kafka at {', '.join(servers)} does not answer ({error}): start it, or correct HAYATE_KAFKA_URL"
-            ) from error
+            raise RetryError(f"Kafka at {access} does not answer ({error}): {access.remedy}") from error
         yield client
     finally:
         await client.close()

@@ -18,6 +18,7 @@ from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
+from streams.kafka.access import KafkaAccess
 from streams.kafka.client import guard_client
 
 LATEST: Final = -1
@@ -31,16 +32,17 @@ PAUSE_S: Final = 0.1
 class LogReader:
     """One connection per broker, no group, no position: every call says what it wants."""
 
-    def __init__(self, bootstrap_servers: Sequence[str] | str, topics: Sequence[str] = ()) -> None:
-        """`topics`: those that will be asked for. Others may be, too, but each is looked for when it is."""
-        self._servers = bootstrap_servers
+    def __init__(self, servers: Sequence[str] | str | KafkaAccess, topics: Sequence[str] = ()) -> None:
+        """`servers`: `host:port` of each, without TLS and login, or as the settings say. `topics`: those that will be
+        asked for. Others may be, too, but each is looked for when it is."""
+        self._options = servers.client if isinstance(servers, KafkaAccess) else {"bootstrap_servers": servers}
         self._topics = topics
         self._client: Any = None
 
     async def start(self) -> None:
         """Connect, and find the leaders."""
         # Here and not before: aiokafka's client takes the running loop when it is made.
-        self._client = AIOKafkaClient(bootstrap_servers=self._servers)
+        self._client = AIOKafkaClient(**self._options)
         guard_client(self._client)
         await self._client.bootstrap()
         if self._topics:
@@ -59,6 +61,12 @@ class LogReader:
         """
         begin, end = await asyncio.gather(self._offset(tp, EARLIEST), self._offset(tp, LATEST))
         return begin, end
+
+    async def offset_at(self, tp: TopicPartition, time_ms: int) -> int | None:
+        """Offset of the first record whose timestamp is not before `time_ms` (ms since the epoch); None without one."""
+        # Negative numbers ask for other things.
+        found = await self._offset(tp, max(time_ms, 0))
+        return None if found < 0 else found
 
     async def fetch(self, tp: TopicPartition, offset: int) -> tuple[list[ConsumerRecord], int]:
         """Some records from `offset` on, and where to go on; transaction markers are no records.

@@ -1,4 +1,7 @@
-"""A rejected record: the original bytes and key, and headers that say why and where it came from."""
+"""A rejected record: the original bytes and key, and headers that say why and where it came from.
+
+The headers that it had follow with `original.` before their names, so that it can be put back as it was.
+"""
 
 from typing import Final
 
@@ -11,6 +14,8 @@ REASON: Final = "reason"
 POISON: Final = b"poison"
 """Reason of a record that raised where no record should: ours to mend, and kept for that."""
 MAX_DETAIL_BYTES: Final = 2_000
+ORIGINAL: Final = "original."
+"""Before the name of a header that the record had."""
 
 
 def rejected(record: ConsumerRecord, reason: str, detail: str) -> Record:
@@ -24,6 +29,7 @@ def rejected(record: ConsumerRecord, reason: str, detail: str) -> Record:
             ("topic", record.topic.encode()),
             ("partition", b"%d" % record.partition),
             ("offset", b"%d" % record.offset),
+            *((f"{ORIGINAL}{name}", value) for name, value in record.headers),
         ],
     )
 

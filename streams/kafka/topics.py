@@ -18,6 +18,7 @@ FEATURES = "features"
 FEATURES_REJECTED = "features-rejected"
 SIGNALS = "signals"
 BARS = "bars"
+ALERTS = "alerts"
 STATE_TABLE = "indicator-state"
 
 HOUR_MS = 3_600_000
@@ -77,6 +78,7 @@ def specs(settings: Settings) -> list[TopicSpec]:
         spec(settings.topic(FEATURES_REJECTED), retention_ms=outputs_ms, max_message_bytes=REJECTED_MAX_BYTES),
         spec(settings.topic(SIGNALS), retention_ms=outputs_ms),
         spec(settings.topic(BARS), retention_ms=outputs_ms),
+        spec(settings.topic(ALERTS), retention_ms=outputs_ms),
         # Compact only: Faust's recovery hangs for ever on a changelog that is also trimmed by time.
         # Recovery reads it all: segments small enough to be compacted soon, and compacted well.
         spec(

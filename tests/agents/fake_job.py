@@ -1,6 +1,6 @@
 """A job whose state shows every mistake: what comes out depends on every record before it, in their order."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,7 +126,7 @@ class FoldJob:
         """Offset of the newest record."""
         return self._seen
 
-    async def settle(self) -> None:
+    async def settle(self, ends: Mapping[str, int]) -> None:
         """Nothing goes elsewhere than to Kafka."""
 
     def rows(self) -> Rows | None:

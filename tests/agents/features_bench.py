@@ -106,7 +106,7 @@ class Bench:
         self.job = FeaturesJob(
             TOPICS,
             engine,
-            TickDecoder(1),
+            TickDecoder(1, filters=engine.filters),
             self,  # type: ignore[arg-type]  # `partition_rows` is all that it uses of the table
             self.store,
             self.metrics,
@@ -114,8 +114,14 @@ class Bench:
             lateness_ms=5_000,
             evict_after_s=evict_after_s,
             clock=clock,
+            settled=self._hear,
         )
         self.job.open(0, None)
+        self.heard: list[tuple[int, int | None]] = []
+        """Partition and end of the features of each checkpoint that the store has."""
+
+    async def _hear(self, partition: int, end: int | None) -> None:
+        self.heard.append((partition, end))
 
     def partition_rows(self, partition: int, producer: Callable[[], Any]) -> FakeRows:
         """As IndicatorStateTable.partition_rows."""

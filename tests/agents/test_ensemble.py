@@ -191,5 +191,5 @@ async def test_signals_are_counted_when_kafka_has_them(bench: Bench, features: l
     assert bench.metrics.registry.get_sample_value("hayate_latency_seconds_count", {"to": "signal"}) == 90
     assert bench.job.rows() is None  # type: ignore[func-returns-value]  # the protocol's other jobs have some
     bench.job.stored()
-    await bench.job.settle()
+    await bench.job.settle({})
     await bench.job.close()

@@ -291,8 +291,12 @@ def test_rejects_are_counted_when_kafka_has_them(bench: Bench) -> None:
 
 
 async def test_settle_and_close(bench: Bench) -> None:
-    """A store that is there is flushed; the rows' outlet is closed."""
-    await bench.job.settle()
+    """A store that is there is flushed, and where the features end is told; the rows' outlet is closed."""
+    await bench.job.settle({"features": 7, "bars": 9})
+    await bench.job.settle({})
+    bench.store.up = False
+    await bench.job.settle({"features": 8})
+    assert bench.heard == [(0, 7), (0, None)]
     await bench.job.close()
     assert bench.rows.closed
 

@@ -428,7 +428,7 @@ def test_a_copy_that_says_nothing_changes_no_price(bench: Bench) -> None:
     """A quote of the reference symbol, a symbol nobody compares with, a copy that is no tick."""
     bench.process([reference(0, "REF", 50.0), reference(1, "REF", None), reference(2, "NOBODY", 3.0)])
     bench.process([message(3, "REF", {"symbol": "REF", "price": 9.0}, [("kind", b"reference")])])
-    assert bench.job._working._references.tolist()[:2] == [50.0, 50.0]
+    assert bench.job._working._references._prices.tolist()[:2] == [50.0, 50.0]
     assert [source for source, _ in bench.lane.of("ticks-rejected")] == [3]
 
 

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from agents.metrics import Metrics
-from agents.working_rows import REFERENCES, Part, WorkingRows
+from agents.reference_prices import REFERENCES
+from agents.working_rows import Part, WorkingRows
 from streams.columns import CLOCK, MARKED, SKIPPED
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import StateError
 from streams.feature_set import FeatureSet
+from streams.layout import JUMP
 from streams.ticks import TickDecoder
 from tables.indicator_state import Row, decode_row, encode_row
 from tests.agents.features_bench import SECOND, START, Clock, FakeRows, clock_mark, gap_mark, message, reference, tick
@@ -169,8 +171,8 @@ def test_what_a_replay_knows_is_not_written_again(timed: RealTimeFeatureEngine) 
     assert again.rows() is None
     again.fold(reference(4, "REF", 7.0))
     (only,) = again.rows().items()
-    row = decode_row(only[1], symbol=only[0], layout=TIMED.layout_hash, width=1)
-    assert (only[0], row.offset, row.state.tolist()) == (REFERENCES, 4, [7.0])
+    row = decode_row(only[1], symbol=only[0], layout=TIMED.layout_hash, width=1 + JUMP)
+    assert (only[0], row.offset, row.state.tolist()) == (REFERENCES, 4, [7.0, *[0.0] * JUMP])
 
 
 def test_each_tick_meets_the_copy_before_it(timed: RealTimeFeatureEngine) -> None:
@@ -218,8 +220,8 @@ def test_reference_prices_of_another_set_are_unknown_until_they_come_again(timed
     )
     assert np.isnan(first[0].columns.reference).all()
     assert second[0].columns.reference.tolist() == [[5.0]]
-    row = decode_row(case.rows()[REFERENCES], symbol=REFERENCES, layout=TIMED.layout_hash, width=1)
-    assert (row.offset, row.state.tolist()) == (52, [5.0])
+    row = decode_row(case.rows()[REFERENCES], symbol=REFERENCES, layout=TIMED.layout_hash, width=1 + JUMP)
+    assert (row.offset, row.state.tolist()) == (52, [5.0, *[0.0] * JUMP])
 
 
 async def test_closed_rows_are_forgotten(timed: RealTimeFeatureEngine) -> None:

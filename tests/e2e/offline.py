@@ -11,10 +11,12 @@ from agents.decision.ensemble import EnsembleSystem, rules_for
 from agents.decision.feature_records import FeatureRecordDecoder
 from agents.decision.signals import encode_signals
 from streams.bars import BarEncoder
-from streams.columns import APPLIED, LATE, WARM, Folded, TickColumns
+from streams.columns import APPLIED, WARM, Folded, TickColumns
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_records import FeatureEncoder
 from streams.feature_set import FeatureSet
+from streams.quality import NO_FILTERS, QualityFilters
+from streams.quality_reasons import REASONS
 from streams.state_block import StateBlock
 from streams.ticks import Decoded, TickDecoder
 from tables.indicator_state import Row, encode_row
@@ -50,14 +52,14 @@ class Offline:
     """What a run over a log must give, by the same engine in one go: the bytes of every feature, bar, signal and
     row. For feature sets without reference symbols."""
 
-    def __init__(self, feature_set: str = "default", partitions: int = 8) -> None:
+    def __init__(self, feature_set: str = "default", partitions: int = 8, filters: QualityFilters = NO_FILTERS) -> None:
         self._set = FeatureSet.load(feature_set)
-        self._engine = RealTimeFeatureEngine(self._set)
+        self._engine = RealTimeFeatureEngine(self._set, filters=filters)
         self._encoder = FeatureEncoder(self._set.outputs, self._set.version)
         self._bars = BarEncoder(self._set.intervals, self._set.version)
         self._system = EnsembleSystem(self._set.outputs, members=rules_for(self._set.outputs))
         self._features = FeatureRecordDecoder(self._set.outputs, self._set.version)
-        self._ticks = TickDecoder(partitions)
+        self._ticks = TickDecoder(partitions, filters=filters)
 
     def features(self, ticks: Sequence[ConsumerRecord]) -> dict[str, bytes]:
         """Id -> value of the feature record of every tick of a whole topic that is accepted."""
@@ -112,7 +114,8 @@ class Offline:
         prices, values = folded.price.tolist(), folded.values.tolist()
         encoded = self._encoder.encode(ids, symbols, times, prices, values, folded.flags)
         outcome.features |= {ids[i]: encoded[i][0] for i in np.flatnonzero(folded.verdict == APPLIED).tolist()}
-        outcome.rejected |= dict.fromkeys((ids[i] for i in np.flatnonzero(folded.verdict == LATE).tolist()), "late")
+        verdicts = enumerate(folded.verdict.tolist())
+        outcome.rejected |= {ids[i]: REASONS[verdict] for i, verdict in verdicts if verdict in REASONS}
 
     def _closed(self, block: StateBlock, partition: int, columns: TickColumns, folded: Folded, to: Outcome) -> None:
         if not len(folded.bars) or not self._set.publishes_bars:

@@ -21,6 +21,8 @@ from aiokafka.structs import TopicPartition
 
 from deploy.local import Endpoints
 from streams.feeds.partitions import partition_of
+from streams.headers import header
+from streams.records import KIND
 from tests.e2e.offline import Offline
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -136,8 +138,9 @@ class World:
 
     async def check(self, worker: Worker | None = None) -> int:
         """Compare everything with an offline run over the same log; returns the number of ticks."""
-        ticks = await self.read("ticks", 1)
-        expected = Offline(partitions=self.partitions).features(ticks)
+        log = await self.read("ticks", 1)
+        ticks = without_marks(log)
+        expected = Offline(partitions=self.partitions).features(log)
         rejected = await self.read("ticks-rejected", len(ticks) - len(expected), worker=worker)
         assert len(rejected) == len(ticks) - len(expected)
         features = by_id(await self.read("features", len(expected), worker=worker))
@@ -223,6 +226,11 @@ class World:
                 if time.monotonic() > deadline:
                     log = tail_of(worker.log) if worker else ""
                     raise AssertionError(f"{name}: {len(records)} of {count} records after {DEADLINE_S:g} s\n{log}")
+
+
+def without_marks(records: Iterable[ConsumerRecord]) -> list[ConsumerRecord]:
+    """The ticks of a log, without the marks and copies between them."""
+    return [record for record in records if header(record.headers, KIND) is None]
 
 
 def by_id(records: Iterable[ConsumerRecord]) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """The guards of the product, each with how to take it out of a running worker: the suite must then fail."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import ConsumerRecord
@@ -16,8 +16,9 @@ from streams.kafka.contiguity import Contiguity
 from streams.kafka.outlet import Outlet
 from streams.kafka.tail import Tail
 from streams.kafka.transport import Consumer
-from tables import feature_writer
+from tables import feature_commands
 from tables.changelog_rows import ChangelogRows
+from tables.feature_library import Library
 from tables.indicator_state import Row, RowWrite, decode_row
 
 
@@ -126,21 +127,21 @@ def failures_are_ignored() -> None:
 
 def redis_takes_older() -> None:
     """Redis takes what comes last for what is newest."""
-    load: Callable[[], tuple[str, str]] = vars(feature_writer)["load_library"]
-    condition = "not greater(offset, known)"
+    load: Callable[[], Library] = vars(feature_commands)["load_library"]
+    condition = "return greater(offset, known)"
 
-    def careless() -> tuple[str, str]:
-        library, function = load()
-        assert condition in library, f"the library has no {condition!r} any more"
-        return library.replace(condition, "false"), function
+    def careless() -> Library:
+        library = load()
+        assert condition in library.text, f"the library has no {condition!r} any more"
+        return library._replace(text=library.text.replace(condition, "return true"))
 
-    vars(feature_writer)["load_library"] = careless
+    vars(feature_commands)["load_library"] = careless
 
 
 def commits_do_not_wait_for_redis() -> None:
     """A checkpoint commits what Redis has not got."""
 
-    async def at_once(self: FeaturesJob) -> None:  # noqa: ARG001
+    async def at_once(self: FeaturesJob, ends: Mapping[str, int]) -> None:  # noqa: ARG001
         return
 
     FeaturesJob.settle = at_once  # type: ignore[method-assign]
@@ -174,7 +175,7 @@ REPLACED: Final[dict[str, list[tuple[str, str]]]] = {
     "stale-rows": [("tables.changelog_rows:ChangelogRows", "take")],
     "copies": [("agents.ensemble:EnsembleJob", "_without_copies")],
     "failed-output": [("streams.kafka.outlet:Outlet", "_fail")],
-    "redis-newest": [("tables.feature_writer", "load_library")],
+    "redis-newest": [("tables.feature_commands", "load_library")],
     "redis-before-commit": [("agents.features:FeaturesJob", "settle")],
     "zombie": [("agents.heartbeat:Heartbeat", "suspect"), ("agents.heartbeat:Heartbeat", "_look")],
 }

@@ -85,7 +85,8 @@ def streams(draw: st.DrawFn, *, references: int = 1, most: int = 80) -> list[Eve
 
 def columns_of(events: Sequence[Event]) -> tuple[I32, TickColumns]:
     """Rows (the place of the symbol in SYMBOLS) and columns."""
-    kinds = {"offset": np.int64, "ts_ns": np.int64, "side": np.int8, "seq": np.int64, "kind": np.int8}
+    kinds: dict[str, Any] = dict.fromkeys(("offset", "ts_ns", "seq", "arrival_ns"), np.int64)
+    kinds |= dict.fromkeys(("side", "kind", "barred"), np.int8)
     references = len(events[0].reference) if events else 0
     arrays = {
         field.name: np.array([getattr(event, field.name) for event in events], dtype=kinds.get(field.name, np.float64))

@@ -173,6 +173,8 @@ def ticks(
         clock=np.zeros(n),
         kind=np.zeros(n, dtype=np.int8),
         reference=np.empty((n, 0)),
+        arrival_ns=np.full(n, -1, dtype=np.int64),
+        barred=np.zeros(n, dtype=np.int8),
     )
 
 

@@ -37,6 +37,8 @@ class Event:
     clock: float = 0.0
     kind: int = columns.TICK
     reference: tuple[float, ...] = ()
+    arrival_ns: int = -1
+    barred: int = 0
 
 
 @dataclass

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from streams.columns import CLOCK, Folded, TickColumns
 
-WHOLE = {"offset": np.int64, "ts_ns": np.int64, "side": np.int8, "seq": np.int64, "kind": np.int8}
+WHOLE: dict[str, Any] = dict.fromkeys(("offset", "ts_ns", "seq", "arrival_ns"), np.int64)
+WHOLE |= dict.fromkeys(("side", "kind", "barred"), np.int8)
 
 
 def some(n: int, references: int = 2) -> TickColumns:

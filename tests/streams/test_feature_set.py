@@ -50,8 +50,8 @@ def test_the_classics() -> None:
 @pytest.mark.parametrize(
     ("name", "version", "layout", "width"),
     [
-        ("default", "a6c6970b7a63", 0xA6C6970B7A63_0000, 1_693),
-        ("classics", "8579ad9735ec", 0x8579AD9735EC_0000, 172),
+        ("default", "ba1f1d948d23", 0xBA1F1D948D23_0000, 1_748),
+        ("classics", "120746b71915", 0x120746B71915_0000, 227),
     ],
 )
 def test_the_version_of_a_shipped_set_does_not_change_by_accident(

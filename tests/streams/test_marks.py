@@ -51,7 +51,7 @@ def test_marks_keep_their_place_among_the_ticks() -> None:
         record_of({"symbol": "N225", "ts_ns": TS_NS, "bid": 1, "ask": 2}, b"reference", key=b"N225", offset=15),
     )
     assert got.clocks == [Clock(0, 10, clock_id("sim"), TS_NS + 1), Clock(1, 12, clock_id("sim"), TS_NS + 1)]
-    assert got.references[0] == Reference(1, 13, "N225", 40_000.0)
+    assert got.references[0] == Reference(1, 13, "N225", 40_000.0, TS_NS)
     assert got.references[1][:3] == (2, 15, "N225")
     assert math.isnan(got.references[1].price)
     assert (got.marks, got.rejected, got.columns.offset.tolist()) == (4, [], [11, 14])

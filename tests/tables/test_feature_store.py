@@ -16,6 +16,7 @@ from streams.errors import ConfigError
 from tables.feature_contract import FeatureStore, FeatureWrite
 from tables.feature_store import RealTimeFeatureStore
 from tables.feature_store_memory import MemoryFeatureStore
+from tables.sealing import Sealer
 
 NAMES = ("sma_5", "rsi_14", "bb_upper_10_1.5")
 SCHEMA = "0123456789ab"
@@ -33,12 +34,15 @@ def record(symbol: str, offset: int, second: int, values: Sequence[float], **oth
     return FeatureWrite(symbol=symbol, offset=offset, ts_ns=(T0 + second) * NS + 123_456_789, values=values, **fields)
 
 
-@pytest.fixture(params=["memory", "redis", "beside"])
+@pytest.fixture(params=["memory", "redis", "beside", "sealed"])
 def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "memory":
         return partial(MemoryFeatureStore, names=NAMES, schema=SCHEMA)
     url = request.getfixturevalue("redis_url")
-    return partial(RealTimeFeatureStore, url, names=NAMES, schema=SCHEMA, beside=request.param == "beside")
+    sealer = Sealer({"k1": bytes(32)}) if request.param == "sealed" else None
+    return partial(
+        RealTimeFeatureStore, url, sealer=sealer, names=NAMES, schema=SCHEMA, beside=request.param == "beside"
+    )
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ async def store(make: Make) -> AsyncIterator[FeatureStore]:
 
 async def history(store: FeatureStore, symbol: str, name: str, until: int = 60) -> dict[int, float]:
     """Values by second after T0."""
-    found = await store.history(symbol, name, T0 * NS, (T0 + until) * NS)
+    found = (await store.history(symbol, name, T0 * NS, (T0 + until) * NS)).pairs
     assert found == sorted(found)
     return {second - T0: value for second, value in found}
 
@@ -82,7 +86,8 @@ async def test_some_names_are_read(store: FeatureStore) -> None:
     latest = await store.latest("ES", ["bb_upper_10_1.5", "rsi_14"])
     assert latest is not None
     assert latest.values == {"bb_upper_10_1.5": 3.0, "rsi_14": None}
-    assert (latest.id, latest.price, latest.flags) == ("ticks-3-7", 100.5, {})
+    # A null that was written without its flag must not look usable either.
+    assert (latest.id, latest.price, latest.flags) == ("ticks-3-7", 100.5, {"rsi_14": "undefined"})
 
 
 async def test_what_is_not_there(store: FeatureStore) -> None:
@@ -100,7 +105,7 @@ async def test_a_name_of_no_feature_is_refused(store: FeatureStore) -> None:
 
 
 async def test_a_longer_history_than_a_day_is_refused(store: FeatureStore) -> None:
-    assert await store.history("ES", "sma_5", 0, 86_400 * NS) == []
+    assert (await store.history("ES", "sma_5", 0, 86_400 * NS)).pairs == []
     with pytest.raises(ValueError, match="spans 86401 seconds: ask for at most 86400"):
         await store.history("ES", "sma_5", 0, 86_401 * NS)
 
@@ -109,9 +114,10 @@ async def test_history_holds_the_seconds_that_begin_in_the_range(store: FeatureS
     store.put_many([record("ES", n, n, [float(n), NAN, NAN]) for n in range(5)])
     await store.flush()
     assert await history(store, "ES", "sma_5") == {n: float(n) for n in range(5)}
-    assert await store.history("ES", "sma_5", (T0 + 1) * NS, (T0 + 3) * NS) == [(T0 + 1, 1.0), (T0 + 2, 2.0)]
-    assert await store.history("ES", "sma_5", (T0 + 1) * NS + 1, (T0 + 3) * NS + 1) == [(T0 + 2, 2.0), (T0 + 3, 3.0)]
-    assert await store.history("ES", "sma_5", (T0 + 3) * NS, (T0 + 1) * NS) == []
+    assert (await store.history("ES", "sma_5", (T0 + 1) * NS, (T0 + 3) * NS)).pairs == [(T0 + 1, 1.0), (T0 + 2, 2.0)]
+    late = await store.history("ES", "sma_5", (T0 + 1) * NS + 1, (T0 + 3) * NS + 1)
+    assert late.pairs == [(T0 + 2, 2.0), (T0 + 3, 3.0)]
+    assert (await store.history("ES", "sma_5", (T0 + 3) * NS, (T0 + 1) * NS)).pairs == []
 
 
 async def test_a_null_takes_the_place_of_an_earlier_value(store: FeatureStore) -> None:

@@ -15,7 +15,7 @@ from streams.feature_set import FeatureSet
 from streams.records import SYMBOL_PATTERN
 from streams.settings import Settings
 from tables.feature_clear import clear_features
-from tables.feature_keys import FeatureKeys, schema_key
+from tables.feature_keys import ACTIVE, FeatureKeys, schema_key
 from tables.feature_store import RealTimeFeatureStore
 from tests.tables.test_feature_store import NAMES, NAN, NS, SCHEMA, T0, record
 from tests.tables.test_feature_store_keys import SECOND
@@ -61,6 +61,7 @@ async def test_keys_are_byte_for_byte_those_of_the_design(opened: Open, redis: A
     start = f"feature:{SCHEMA}:BTC/USDT-USDT:".encode()
     assert set(redis.keys("*")) == {
         start + b"bb_upper_10_1.5:" + SECOND,
+        start + b"_record:" + SECOND,
         start + b"latest",
         f"features:{SCHEMA}:symbols".encode(),
         f"features:schema:{SCHEMA}".encode(),
@@ -83,9 +84,10 @@ async def test_each_output_without_history_saves_its_key_and_its_commands(opened
         store.put_many([record("ES", n, n, [1.0, 2.0, 3.0]), record("NQ", n, n, [NAN, 2.0, NAN])])
     await store.flush()
     after = redis.info("commandstats")
-    # The first record of a symbol has the description written again, by one SET for all of them.
-    assert after["cmdstat_set"]["calls"] - before["cmdstat_set"]["calls"] == 20 + 1
-    assert redis.dbsize() == 20 + 2 + 2
+    # The first record of a symbol has the description written again, by one SET for all of them. Beside each value
+    # stands what is known of its record.
+    assert after["cmdstat_set"]["calls"] - before["cmdstat_set"]["calls"] == 2 * 20 + 1
+    assert redis.dbsize() == 2 * 20 + 2 + 2
     assert len(redis.keys("feature:*:rsi_14:*")) == 20
 
 
@@ -106,8 +108,8 @@ async def test_two_sets_of_the_same_symbols_do_not_meet(opened: Open, redis: Any
         ]
         assert await first.latest("NQ") is None
         assert await second.latest(OTHER) is None
-        assert await first.history("ES", "sma_5", T0 * NS, (T0 + 9) * NS) == [(T0, 1.0)]
-        assert await second.history("ES", "sma_5", T0 * NS, (T0 + 9) * NS) == [(T0, -2.0)]
+        assert (await first.history("ES", "sma_5", T0 * NS, (T0 + 9) * NS)).pairs == [(T0, 1.0)]
+        assert (await second.history("ES", "sma_5", T0 * NS, (T0 + 9) * NS)).pairs == [(T0, -2.0)]
     assert (active.written, beside.written, active.ignored, beside.ignored) == (2, 2, 0, 0)
     assert {redis.exists(schema_key(version)) for version in (SCHEMA, OTHER)} == {1}
 
@@ -193,10 +195,10 @@ async def test_each_set_is_removed_by_itself(opened: Open, redis: Any, config: S
     third = opened(names=own.outputs, schema=OTHER, beside=True)
     await write(third, *(record(symbol, 1, 0, [1.0]) for symbol in ("ES", own.version)))
     redis.mset({schema_key("aaaaaaaaaaaa"): "{}", "feature:flag": "x", b"feature\xff:x": "x", "another": "x"})
-    redis.set("features:watermark:0", "7")
-    strangers = {b"feature:flag", b"feature\xff:x", b"another"}
-    active_keys = 2 * 3 + 1
-    beside_keys = 2 * 2 + 1
+    redis.mset({"features:watermark:0": "7", f"features:{own.version}:watermark:0": "7", ACTIVE: OTHER})
+    strangers = {b"feature:flag", b"feature\xff:x", b"another", ACTIVE.encode()}
+    active_keys = 2 * 4 + 1
+    beside_keys = 2 * 3 + 2
 
     left = set(redis.keys("*"))
     assert await clear_features(config) == beside_keys
@@ -205,6 +207,9 @@ async def test_each_set_is_removed_by_itself(opened: Open, redis: Any, config: S
     assert gone == {
         b"feature:%b:ES:latest" % start,
         b"feature:%b:ES:sma_5:%b" % (start, SECOND),
+        b"feature:%b:ES:_record:%b" % (start, SECOND),
+        b"feature:%b:%b:_record:%b" % (start, OTHER.encode(), SECOND),
+        b"features:%b:watermark:0" % start,
         b"feature:%b:%b:latest" % (start, OTHER.encode()),
         b"feature:%b:%b:sma_5:%b" % (start, OTHER.encode(), SECOND),
         b"features:%b:symbols" % start,
@@ -219,7 +224,11 @@ async def test_each_set_is_removed_by_itself(opened: Open, redis: Any, config: S
         b"features:%b:symbols" % OTHER.encode(),
         schema_key(OTHER).encode(),
         *(f"feature:{OTHER}:{symbol}:latest".encode() for symbol in ("ES", own.version)),
-        *(f"feature:{OTHER}:{symbol}:sma_5:".encode() + SECOND for symbol in ("ES", own.version)),
+        *(
+            f"feature:{OTHER}:{symbol}:{name}:".encode() + SECOND
+            for symbol in ("ES", own.version)
+            for name in ("sma_5", "_record")
+        ),
     }
 
 

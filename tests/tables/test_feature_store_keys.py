@@ -37,11 +37,17 @@ async def test_keys_are_byte_for_byte_those_of_the_design(store: RealTimeFeature
     assert set(redis.keys("*")) == {
         b"feature:BTC/USDT-USDT:sma_5:" + SECOND,
         b"feature:BTC/USDT-USDT:bb_upper_10_1.5:" + SECOND,
+        b"feature:BTC/USDT-USDT:_record:" + SECOND,
         b"feature:BTC/USDT-USDT:latest",
         b"features:symbols",
         b"features:schema:" + SCHEMA.encode(),
     }
     assert redis.get(b"feature:BTC/USDT-USDT:sma_5:" + SECOND) == b"0.30000000000000004"
+    assert redis.get(b"feature:BTC/USDT-USDT:_record:" + SECOND) == (
+        b'{"_partition":3,"_offset":9007199254740993,"ts_ns":%d,"schema":"%b","status":"ready",'
+        b'"id":"ticks-3-9007199254740993","price":100.5,"flags":{"rsi_14":"undefined"}}'
+        % (T0 * NS + 123_456_789, SCHEMA.encode())
+    )
     assert redis.hgetall("feature:BTC/USDT-USDT:latest") == {
         b"ts_ns": str(T0 * NS + 123_456_789).encode(),
         b"schema": SCHEMA.encode(),
@@ -57,8 +63,12 @@ async def test_keys_are_byte_for_byte_those_of_the_design(store: RealTimeFeature
     assert json.loads(redis.get(f"features:schema:{SCHEMA}")) == {
         "schema": SCHEMA,
         "outputs": list(NAMES),
+        "name": "",
+        "groups": {},
+        "units": {},
+        "limits": {},
         "history": list(NAMES),
-        "feature_ttl_s": 300,
+        "history_ttl_s": dict.fromkeys(NAMES, 300),
         "latest_ttl_s": 86_400,
     }
 
@@ -71,7 +81,8 @@ async def test_types_and_lives(store: RealTimeFeatureStore, redis: Any) -> None:
     assert (redis.type("features:symbols"), redis.type(f"features:schema:{SCHEMA}")) == (b"zset", b"string")
     assert 295 < redis.ttl(value) <= 300
     assert 86_395 < redis.ttl("feature:ES:latest") <= 86_400
-    assert redis.ttl("features:symbols") == -1
+    assert 86_395 < redis.ttl("features:symbols") <= 86_400
+    assert 295 < redis.ttl(b"feature:ES:_record:" + SECOND) <= 300
     assert redis.ttl(f"features:schema:{SCHEMA}") == -1
     # A symbol is scored by the second in which its latest hash expires.
     assert abs(redis.zscore("features:symbols", "ES") - redis.execute_command("EXPIRETIME", "feature:ES:latest")) <= 1
@@ -97,7 +108,7 @@ async def test_fields_are_absent_rather_than_empty(store: RealTimeFeatureStore, 
     store.put_many([record("ES", 2, 0, [NAN, NAN, NAN], price=None, flags=b"{}")])
     await store.flush()
     assert set(redis.hkeys("feature:ES:latest")) == {b"ts_ns", b"schema", b"status", b"id", b"_partition", b"_offset"}
-    assert redis.keys("feature:ES:*:" + SECOND.decode()) == []
+    assert redis.keys("feature:ES:*:" + SECOND.decode()) == [b"feature:ES:_record:" + SECOND]
 
 
 async def test_expired_symbols_are_not_listed(store: RealTimeFeatureStore, redis: Any) -> None:
@@ -119,9 +130,9 @@ async def test_another_set_takes_the_place_of_the_whole_hash(
     assert b"rsi_14" not in redis.hkeys("feature:ES:latest")
     for reader, expected in (
         (other, {"sma_5": 7.0, "vwap": None}),
-        # What a reader of another set, or of none, knows: the values that are there.
-        (store, {"sma_5": 7.0}),
-        (RealTimeFeatureStore(redis_url), {"sma_5": 7.0}),
+        # Readers of another set, or of none, know it by its description.
+        (store, {"sma_5": 7.0, "vwap": None}),
+        (RealTimeFeatureStore(redis_url), {"sma_5": 7.0, "vwap": None}),
     ):
         latest = await reader.latest("ES")
         assert latest is not None
@@ -136,7 +147,7 @@ async def test_a_reader_needs_no_start_and_no_names(store: RealTimeFeatureStore,
     latest = await reader.latest("ES", ["sma_5"])
     assert latest is not None
     assert latest.values == {"sma_5": 1.0}
-    assert await reader.history("ES", "rsi_14", T0 * NS, (T0 + 2_500) * NS) == [(T0, 2.0)]
+    assert (await reader.history("ES", "rsi_14", T0 * NS, (T0 + 2_500) * NS)).pairs == [(T0, 2.0)]
     assert await reader.symbols() == ["ES"]
     await reader.stop()
 

@@ -127,7 +127,7 @@ async def test_a_flush_task_that_ends_is_reported(
     def fail(*_: Any) -> None:
         raise AssertionError("a fault of ours")
 
-    monkeypatch.setattr("tables.feature_writer.put_command", fail)
+    monkeypatch.setattr("tables.feature_commands.put_command", fail)
     async with started(server.url) as store:
         store.put_many([record("ES", 1, 0, ONES)])
         with pytest.raises(RetryError):

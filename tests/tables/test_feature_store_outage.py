@@ -125,7 +125,8 @@ async def test_a_server_away_at_the_start_gets_everything_when_it_comes(
         assert stored.is_set()
         assert store.up
         assert (store.written, store.pending, store.dropped) == (5, 0, 0)
-        assert await store.history("ES", "sma_5", T0 * NS, (T0 + 9) * NS) == [(T0 + n, float(n)) for n in range(5)]
+        found = await store.history("ES", "sma_5", T0 * NS, (T0 + 9) * NS)
+        assert found.pairs == [(T0 + n, float(n)) for n in range(5)]
         assert len(lines(caplog)) == 2
         assert "takes features again" in lines(caplog)[1]
         assert {entry.levelno for entry in caplog.records if entry.name.startswith("tables.")} == {logging.WARNING}
@@ -210,6 +211,17 @@ async def test_a_suspended_server_holds_up_nobody(server: Server) -> None:
         assert store.dropped == 0
 
 
+async def test_where_somebody_fills_it_from_the_topic_only_the_newest_wait(server: Server) -> None:
+    backs: list[int] = []
+    async with started(server.url) as store:
+        store.on_back(lambda: backs.append(1))
+        store.put_many([record("ES", n, n, [float(n)] * 3) for n in range(50)])
+        server.start()
+        await store.flush(PATIENCE_S)
+        assert (store.written, store.dropped, backs) == (1, 0, [1])
+        assert await sma(store, "ES") == 49.0
+
+
 async def test_beyond_the_bound_the_oldest_history_goes_first(server: Server) -> None:
     async with started(server.url, max_pending=32) as store:
         # Of `quiet` only the newest record exists, and it is the oldest of all.
@@ -221,7 +233,7 @@ async def test_beyond_the_bound_the_oldest_history_goes_first(server: Server) ->
         server.start()
         await store.flush(PATIENCE_S)
         assert await sma(store, "quiet") == 1.0
-        kept = [int(value) for _, value in await store.history("busy", "sma_5", T0 * NS, (T0 + 200) * NS)]
+        kept = [int(value) for _, value in (await store.history("busy", "sma_5", T0 * NS, (T0 + 200) * NS)).pairs]
         assert len(kept) >= 28
         assert kept == list(range(200 - len(kept), 200))
 

@@ -99,6 +99,18 @@ def test_callbacks_are_bounded_and_keep_their_order() -> None:
     assert len(calls) == 4
 
 
+def test_history_is_shed_and_the_newest_stay() -> None:
+    pending = Pending(100, 1)
+    pending.put_many([record("A", 1, 0, ONE), record("B", 1, 0, ONE), record("A", 2, 1, ONE), record("A", 3, 2, ONE)])
+    batch = pending.take()
+    batch.sent = 1
+    batch.shed_history()
+    assert [(write.symbol, write.offset) for write in batch.writes] == [("A", 1), ("B", 1), ("A", 3)]
+    pending.restore(batch)
+    assert pending.dropped == 0
+    assert newest(pending.take().writes) == {"A": 3, "B": 1}
+
+
 def test_seconds_are_utc() -> None:
     assert second_text(0) == "19700101000000"
     assert second_text(-1) == "19691231235959"
@@ -108,10 +120,11 @@ def test_seconds_are_utc() -> None:
 
 
 def test_library_and_function_carry_the_hash_of_their_text() -> None:
-    text, function = load_library()
-    name = function.removesuffix("_put")
+    text, put, mark = load_library()
+    name = put.removesuffix("_put")
     assert text.startswith(f"#!lua name={name}\n")
-    assert f"redis.register_function('{function}', put)" in text
+    assert f"redis.register_function('{put}', put)" in text
+    assert f"redis.register_function('{mark}', mark)" in text
     assert len(name) == len("hayate_features_") + 12
 
 

@@ -118,6 +118,19 @@ def test_a_failed_changelog_write_is_raised(disk: Disk) -> None:
     run(scenario())
 
 
+def test_the_symbols_of_a_partition(disk: Disk) -> None:
+    """Those that have a row in it; rows of no symbol, such as the references', are none."""
+
+    async def scenario() -> None:
+        table = disk.open()
+        names = {f"S{number}" for number in range(150)}
+        table.partition_rows(0, lambda: None).to_store({"\0references": row(1), **dict.fromkeys(names, row(2))}, 0)
+        assert await table.symbols(0) == names
+        assert await table.symbols(1) == frozenset()
+
+    run(scenario())
+
+
 def test_rocksdb_has_our_options(disk: Disk) -> None:
     """As RocksDB itself wrote them down when it opened the database."""
     table = disk.open()

@@ -12,7 +12,7 @@ from streams.engine import RealTimeFeatureEngine
 from streams.feature_set import FeatureSet
 from streams.indicators import catalogue
 from streams.indicators.beta import BETA
-from streams.layout import COMMON
+from streams.layout import COMMON, EARLIER_COMMON, LAYOUT
 from streams.state_block import StateBlock
 from tables.migrations import FamilyMigration, RowMigration, earlier_versions
 
@@ -103,6 +103,8 @@ def _fold(engine: RealTimeFeatureEngine, block: StateBlock, prices: F64) -> F64:
         clock=np.zeros(n),
         kind=np.zeros(n, dtype=np.int8),
         reference=np.empty((n, 0)),
+        arrival_ns=np.full(n, -1, dtype=np.int64),
+        barred=np.zeros(n, dtype=np.int8),
     )
     return engine.fold(block, np.zeros(n, np.int32), trades).values
 
@@ -175,12 +177,13 @@ class TestRevisions:
     def test_earlier_versions_are_told_by_their_layouts(self) -> None:
         versions = list(earlier_versions(self.NOW, [self.OLD_SMA, self.OLDER_SMA]))
         assert versions[0] == self.NOW
-        assert len({version.layout_hash for version in versions}) == 3
-        assert list(earlier_versions(self.NOW)) == [self.NOW]
+        layouts = 1 + len(EARLIER_COMMON)
+        assert len({version.layout_hash for version in versions}) == len(versions) == 3 * layouts
+        assert [v for v in earlier_versions(self.NOW) if v.row_layout == LAYOUT] == [self.NOW]
 
     def test_slots_are_converted_step_by_step(self) -> None:
         registry = [self.OLD_SMA, self.OLDER_SMA]
-        _, old, older = earlier_versions(self.NOW, registry)
+        _, old, older, *_ = earlier_versions(self.NOW, registry)
         for version in (old, older):
             source = counting_row(version)
             migration = RowMigration(version, self.NOW, registry)
@@ -198,6 +201,6 @@ class TestRevisions:
 
     def test_without_a_way_it_starts_warming(self) -> None:
         """A step is missing, or the rows are of a later revision than the program's."""
-        _, older = earlier_versions(self.NOW, [self.OLDER_SMA])
+        _, older, *_ = earlier_versions(self.NOW, [self.OLDER_SMA])
         assert RowMigration(older, self.NOW, [self.OLDER_SMA]).fresh == ["sma_5"]
         assert RowMigration(_at_revision(self.NOW, "sma", 7), self.NOW).fresh == ["sma_5"]

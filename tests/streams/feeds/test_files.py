@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import ConfigError
+from streams.feeds.column_mapping import ColumnMapping
 from streams.feeds.files import TickFile, TickFileError
-from streams.feeds.producer import encode_tick
+from streams.feeds.wire import encode_tick
 from streams.records import Tick
 
 T = 1_378_215_000_000_000_000
@@ -42,6 +43,19 @@ def test_every_column_in_any_order_with_foreign_ones_between(write: Write) -> No
         Tick("ES", T, None, 2.25, 7.0, 1.5, 2.5, 3.0, 4.0, "buy", 17, "cme", "replay"),
         Tick("NQ", T, bid=1.5, ask=2.5, seq="x-1"),
     ]
+
+
+def test_conditions_in_csv_and_json_lines(write: Write) -> None:
+    expected = [Tick("A", T, price=1.0, conditions=("@", "T")), Tick("A", T, price=1.0)]
+    csv = write("a.csv", f"symbol,ts_ns,price,conditions\nA,{T},1,@;T\nA,{T},1,\n")
+    lines = write(
+        "a.jsonl",
+        f'{{"symbol":"A","ts_ns":{T},"price":1,"conditions":["@","T"]}}\n{{"symbol":"A","ts_ns":{T},"price":1}}',
+    )
+    assert list(TickFile(csv)) == list(TickFile(lines)) == expected
+    assert next(iter(TickFile(lines, mapping=ColumnMapping(constants={"venue": "x"})))).conditions == ("@", "T")
+    with pytest.raises(TickFileError, match=r"column conditions: .* at most 16 codes"):
+        list(TickFile(write("b.csv", f"symbol,ts_ns,price,conditions\nA,{T},1,{'x' * 17}\n")))
 
 
 def test_csv_as_spreadsheets_write_it(write: Write) -> None:
@@ -207,7 +221,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         list(TickFile(tmp_path / "none.csv"))
 
 
-@pytest.mark.parametrize("name", ["a", "a.parquet", "a.gz", "a.csv.zip", "a.json"])
+@pytest.mark.parametrize("name", ["a", "a.parquet.gz", "a.gz", "a.csv.zip", "a.json"])
 def test_an_unknown_format_is_refused_by_name(name: str) -> None:
     with pytest.raises(ConfigError, match=r"cannot tell the format.*\.csv"):
         TickFile(name)
@@ -218,6 +232,7 @@ def test_a_symbol_that_is_none_is_refused() -> None:
         TickFile("a.csv", symbol="A:B")
 
 
+CODES = "conditions"
 positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)
 sizes = st.floats(min_value=0, allow_infinity=False, allow_nan=False)
 valid_ticks = st.builds(
@@ -233,6 +248,7 @@ valid_ticks = st.builds(
     side=st.sampled_from([None, "buy", "sell"]),
     seq=st.none() | st.integers(0, 2**53) | st.from_regex(r"[a-z]{1,9}", fullmatch=True),
     venue=st.none() | st.from_regex(r"[a-z]{1,9}", fullmatch=True),
+    conditions=st.lists(st.from_regex(r"[A-Z0-9@]{1,16}", fullmatch=True), max_size=4).map(tuple),
 )
 
 
@@ -241,7 +257,11 @@ def test_written_ticks_come_back_bit_for_bit(tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("files")
     names = [name for name in Tick.__struct_fields__ if name != "ts"]
     rows = [
-        ["" if (v := getattr(t, n)) is None else v if isinstance(v, str) else repr(v) for n in names] for t in ticks
+        [
+            "" if (v := getattr(t, n)) is None else v if isinstance(v, str) else ";".join(v) if n == CODES else repr(v)
+            for n in names
+        ]
+        for t in ticks
     ]
     (folder / "a.csv").write_text("\n".join(",".join(row) for row in [names, *rows]))
     (folder / "a.jsonl").write_bytes(b"\n".join(encode_tick(tick) for tick in ticks))

@@ -2,98 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaError, NotEnoughReplicasError
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.errors import KafkaConnectionError, NotEnoughReplicasError
 
 from streams.errors import FatalError, RetryError, TopicError
-from streams.feeds import producer as module
+from streams.feeds import kafka_link
 from streams.feeds.partitions import partition_of
 from streams.feeds.producer import TickProducer
 from streams.marks import WARM_KIND
 from streams.records import Tick
+from tests.streams.feeds.fake_broker import Broker
 
 NOW_NS = 1_790_000_000_123_456_789
 URL = "kafka://127.0.0.1:1"
 
 
-class Broker:
-    """Stands in for aiokafka's producer: keeps batches, and confirms them when and as the test says."""
-
-    def __init__(self, partitions: int = 4) -> None:
-        self.log: dict[int, list[Any]] = {partition: [] for partition in range(partitions)}
-        self.batches: list[tuple[int, int]] = []
-        self.settings: dict[str, Any] = {}
-        self.answering = asyncio.Event()
-        self.answering.set()
-        self.held: dict[int, asyncio.Event] = {}
-        self.refusal: Callable[[int], KafkaError | None] = lambda _: None
-        self.start_error: Exception | None = None
-        self.stopped = 0
-        self.cut_off = 0
-        self.starting = asyncio.Event()
-        self.starting.set()
-
-    # The parts of AIOKafkaProducer that are used.
-    def __call__(self, **settings: Any) -> "Broker":
-        self.settings = settings
-        return self
-
-    @property
-    def client(self) -> "Broker":
-        return self
-
-    @property
-    def _sender(self) -> "Broker":
-        return self
-
-    async def start(self) -> None:
-        await self.starting.wait()
-        if self.start_error is not None:
-            raise self.start_error
-
-    async def stop(self) -> None:
-        self.stopped += 1
-
-    async def close(self) -> None:
-        """Close the connections (as the client) and the loop that sends (as the sender)."""
-        self.cut_off += 1
-
-    async def fetch_all_metadata(self) -> "Broker":
-        return self
-
-    def partitions_for_topic(self, topic: str) -> Iterable[int] | None:
-        return set(self.log) if topic == "ticks" else None
-
-    def create_batch(self) -> BatchBuilder:
-        return BatchBuilder(self.settings["max_batch_size"], 0)
-
-    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> "asyncio.Future[None]":
-        assert topic == "ticks"
-        assert batch.closed()
-        return asyncio.ensure_future(self._answer(batch, partition))
-
-    async def _answer(self, batch: BatchBuilder, partition: int) -> None:
-        await self.answering.wait()
-        if partition in self.held:
-            await self.held[partition].wait()
-        error = self.refusal(partition)
-        if error is not None:
-            raise error
-        records = list(DefaultRecordBatch(bytes(batch._build())))
-        self.batches.append((partition, len(records)))
-        self.log[partition] += records
-
-
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
-    monkeypatch.setattr(module, "AIOKafkaProducer", made)
+    monkeypatch.setattr(kafka_link, "AIOKafkaProducer", made)
     return made
 
 

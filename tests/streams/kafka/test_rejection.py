@@ -17,6 +17,7 @@ def test_it_says_where_it_came_from() -> None:
         "topic": b"ticks",
         "partition": b"3",
         "offset": b"17",
+        "original.sent_ns": b"1",
     }
 
 

@@ -31,6 +31,7 @@ def expected(settings: Settings) -> dict[str, dict[str, str]]:
         f"{prefix}features-rejected": {"retention.ms": "18000000", "max.message.bytes": "2097152"},
         f"{prefix}signals": {"retention.ms": "18000000"},
         f"{prefix}bars": {"retention.ms": "18000000"},
+        f"{prefix}alerts": {"retention.ms": "18000000"},
         f"app-{prefix}indicator-state-changelog": {
             "cleanup.policy": "compact",
             "max.message.bytes": "1048576",

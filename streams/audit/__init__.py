@@ -1,0 +1,1 @@
+"""The audit: what was served, held against the slow definitions (streams/definitions)."""

@@ -1,0 +1,1 @@
+"""The slow, independent definitions of the outputs: each from its formula, over histories, in plain Python."""

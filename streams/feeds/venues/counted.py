@@ -1,0 +1,52 @@
+"""Venues that count each symbol's trades one by one: every hole shows, also one across a reconnect."""
+
+from collections.abc import Sequence
+
+from streams.feeds.credentials import Credentials
+from streams.feeds.venue import Event, Missing, Unbroken
+from streams.feeds.venues.adapter import Adapter
+from streams.feeds.venues.trade_ids import AGAIN, TradeIds
+
+
+class CountedAdapter(Adapter):
+    """Base of their adapters.
+
+    The trade that follows the newest one from before a reconnect proves that no trade was missed, and so does that one
+    itself where a venue begins with its newest. Of quotes they prove nothing, so it is said only where none are wanted.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        *,
+        credentials: Credentials | None,
+        quotes: bool = True,
+        trades: bool = True,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
+        self._ids = TradeIds()
+        self._unproven: set[str] = set()
+
+    def open(self) -> Sequence[str | bytes]:
+        """Return the frames to send after connecting: none; from here on every symbol has to prove itself again."""
+        if not self._quotes:
+            self._unproven = {symbol for symbol in self._ours.values() if self._ids.knows(symbol)}
+        return ()
+
+    def _follow(self, symbol: str, trade_id: int, ts_ns: int, ids: TradeIds | None = None) -> tuple[Event, ...] | None:
+        """Note a trade; return what goes before its tick, or None if it is no newer than the newest."""
+        missing = (ids or self._ids).follow(symbol, trade_id, ts_ns)
+        if missing == AGAIN:
+            return None
+        if missing:
+            self._unproven.discard(symbol)
+            return (Missing(symbol, ts_ns, "sequence"),)
+        return self._proven(symbol)
+
+    def _proven(self, symbol: str) -> tuple[Event, ...]:
+        """Say once a connection that nothing of a symbol was missed."""
+        if symbol not in self._unproven:
+            return ()
+        self._unproven.discard(symbol)
+        return (Unbroken(symbol),)
