@@ -205,7 +205,7 @@ class Auditor:
         if self._store is None:
             return
         try:
-            shown = await self._store.latest(symbol)
+            shown = await self._store.latest(symbol, now_ns=0)  # flags as recorded: nothing is old then
         except RetryError as error:
             if not self._redis_away:
                 log.warning("audit: Redis is left out while it does not answer: %s", error)

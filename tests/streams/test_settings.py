@@ -56,6 +56,11 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "feed_clock_slack_ms": ("0", 0),
     "feed_reconnect_max_s": ("2.5", 2.5),
     "horizon_ms": ("250", 250),
+    "api_host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - as above
+    "api_port": ("8000", 8000),
+    "api_keys_file": ("/run/secrets/api_keys", Path("/run/secrets/api_keys")),
+    "store_symbols": ("5000", 5000),
+    "store_ticks_per_s": ("1000.5", 1000.5),
 }
 
 BOUNDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
