@@ -16,7 +16,7 @@ from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.outlet import Record
 from streams.kafka.rejection import POISON, rejected
 from streams.records import SENT_NS, SOURCE
-from tables.signal_store import SignalStore, SignalWrite
+from tables.signals.store import SignalStore, SignalWrite
 
 if TYPE_CHECKING:
     from agents.lane import Lane

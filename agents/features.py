@@ -19,10 +19,10 @@ from streams.headers import header, integer
 from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.outlet import Record
 from streams.kafka.rejection import POISON, rejected
-from streams.quality_reasons import REASONS, detail_of
+from streams.quality.reasons import REASONS, detail_of
 from streams.records import SENT_NS
 from streams.ticks import Rejection, TickDecoder
-from tables.feature_contract import FeatureStore, FeatureWrite
+from tables.features.contract import FeatureStore, FeatureWrite
 from tables.indicator_state import IndicatorStateTable, RowWrite
 
 if TYPE_CHECKING:

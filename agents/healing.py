@@ -20,8 +20,8 @@ from random import Random
 
 from agents.store_metrics import StoreMetrics
 from streams.errors import HayateError
-from tables.feature_contract import FeatureFiller
-from tables.feature_healing import Healed, Healer
+from tables.features.contract import FeatureFiller
+from tables.features.healing import Healed, Healer
 from tables.redis_connection import delays
 
 log = logging.getLogger(__name__)

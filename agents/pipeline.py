@@ -27,10 +27,10 @@ from streams.kafka.tail import TailReader
 from streams.kafka.topics import BARS, FEATURES, FEATURES_REJECTED, REJECTED, SIGNALS, TICKS
 from streams.settings import Settings
 from streams.ticks import TickDecoder
-from tables.feature_setup import healer_for
 from tables.feature_store import RealTimeFeatureStore
+from tables.features.setup import healer_for
 from tables.indicator_state import IndicatorStateTable
-from tables.signal_store import SignalStore
+from tables.signals.store import SignalStore
 
 log = logging.getLogger(__name__)
 

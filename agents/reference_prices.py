@@ -15,9 +15,9 @@ import numpy as np
 from streams.columns import F64, TickColumns
 from streams.layout import JUMP
 from streams.marks import Reference
-from streams.quality import QualityFilters
-from streams.quality_limits import PRICE_MAX, PRICE_MIN, TRADE_JUMP_BPS
-from streams.quality_memory import jumps
+from streams.quality.limits import PRICE_MAX, PRICE_MIN, TRADE_JUMP_BPS
+from streams.quality.memory import jumps
+from streams.quality.rules import QualityFilters
 from streams.ticks import Decoded
 from tables.indicator_state import Row, decode_row, encode_row
 

@@ -25,7 +25,7 @@ from streams.kafka.client import guard_requests
 from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import FEATURES, TICKS, changelog_name
 from streams.settings import Settings
-from tables.feature_clear import clear_features
+from tables.features.clear import clear_features
 from tables.indicator_state import decode_row
 from tables.state_migrate import migrate, plan_migration
 from tables.state_reset import Start, plan_reset, reset

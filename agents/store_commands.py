@@ -21,12 +21,12 @@ from streams.kafka.access import KafkaAccess
 from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import FEATURES
 from streams.settings import Settings
-from tables.feature_active import BASE, FeatureActive
-from tables.feature_clear import clear_features
-from tables.feature_healing import Healed
-from tables.feature_setup import budget_for, client_for, healer_for, store_for, verifier_for
 from tables.feature_store import RealTimeFeatureStore
-from tables.feature_usage import megabytes
+from tables.features.active import BASE, FeatureActive
+from tables.features.clear import clear_features
+from tables.features.healing import Healed
+from tables.features.setup import budget_for, client_for, healer_for, store_for, verifier_for
+from tables.features.usage import megabytes
 
 ACTIONS: Final = ("show", "verify", "rebuild", "promote")
 PROGRESS_S: Final = 1.0

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from tables.feature_usage import Usage
+from tables.features.usage import Usage
 
 
 class StoreMetrics:

@@ -9,7 +9,7 @@ from yarl import URL
 
 from agents.api_commands import add_api_command, add_api_service
 from agents.application import HayateApp
-from agents.audit_commands import add_audit_command
+from agents.audit.commands import add_audit_command
 from agents.commands import add_commands
 from agents.decision.ensemble import EnsembleSystem, rules_for
 from agents.export_commands import add_export_command
@@ -27,12 +27,12 @@ from streams.feature_set import FeatureSet
 from streams.kafka.access import KafkaAccess
 from streams.kafka.batching import BatchScheduler, BatchSchema, Poll
 from streams.kafka.topics import FEATURES, STATE_TABLE, TICKS
-from streams.quality_file import load_filters
+from streams.quality.file import load_filters
 from streams.settings import Settings
-from tables.feature_setup import store_for
+from tables.features.setup import store_for
 from tables.indicator_state import ROCKSDB_OPTIONS, IndicatorStateTable
 from tables.recovery import tables_for
-from tables.signal_setup import signals_for
+from tables.signals.setup import signals_for
 
 MAX_BATCH_BYTES = 512 * 1024
 """One request per partition is on its way at a time, so throughput is batch size over round trip."""

@@ -32,7 +32,7 @@ UNTOUCHED: Final = 3
 """A clock mark that had nothing to close: the row is as before, its last offset too."""
 MARKED: Final = 4
 """Folded, and yields no record: a mark that changed its row, or a tick of the warm-up."""
-# What the filters of streams/quality.py rejected, and why.
+# What the filters of streams/quality/rules.py rejected, and why.
 FUTURE: Final = 5
 DUPLICATE: Final = 6
 CLOSED: Final = 7

@@ -23,7 +23,7 @@ from streams.errors import ConfigError, StateError
 from streams.feature_set import FeatureSet
 from streams.history import history_of
 from streams.kernel import Kernel, load
-from streams.quality import NO_FILTERS, QualityFilters
+from streams.quality.rules import NO_FILTERS, QualityFilters
 from streams.sessions import Sessions
 from streams.state_block import StateBlock, Symbol
 

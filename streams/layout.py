@@ -61,7 +61,7 @@ LATE_INTO_BAR: Final = 24
 LEFT_OUT: Final = 25
 """Quotes that a filter left out of their trades."""
 FILTERED_TRADES: Final = 26
-"""What the filters remember of trades (FILTERED slots), and behind it of pure quotes (streams/quality_judge.py)."""
+"""What the filters remember of trades (FILTERED slots), and behind it of pure quotes (streams/quality/judge.py)."""
 
 # Slots of what the filters remember.
 REFERENCE: Final = 0
@@ -101,7 +101,7 @@ LAST_TS: Final = 1
 SEGMENTS: Final = 2
 """Where its calendar's segments begin, and in the next column end (streams/sessions.py)."""
 RULES: Final = 4
-"""Which row of the filters' limits is its own (streams/quality.py)."""
+"""Which row of the filters' limits is its own (streams/quality/rules.py)."""
 OPEN_FROM: Final = 5
 """The stretch of trading hours that the filters found last, and in the next column its end; derived, never saved."""
 OPEN_UNTIL: Final = 6

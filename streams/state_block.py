@@ -10,7 +10,7 @@ from streams.columns import F64, I64
 from streams.errors import StateError
 from streams.feature_set import FeatureSet
 from streams.layout import LAST_OFFSET, LAST_TS, NEVER, PLACES, RULES, SEGMENTS
-from streams.quality import NO_FILTERS, QualityFilters
+from streams.quality.rules import NO_FILTERS, QualityFilters
 from streams.sessions import Sessions
 
 Symbol = str | bytes

@@ -25,7 +25,7 @@ from streams.marks import (
     Reference,
     clock_id,
 )
-from streams.quality import NO_FILTERS, QualityFilters
+from streams.quality.rules import NO_FILTERS, QualityFilters
 from streams.records import KIND, MAX_TICK_BYTES, SYMBOL_PATTERN, Tick
 
 T = TypeVar("T")

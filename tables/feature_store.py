@@ -1,4 +1,4 @@
-"""The feature store in Redis (contract: tables/feature_contract.py, keys: tables/feature_keys.py)."""
+"""The feature store in Redis (contract: tables/features/contract.py, keys: tables/features/keys.py)."""
 
 import asyncio
 import logging
@@ -11,17 +11,17 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from streams.errors import ConfigError, RetryError
-from tables.feature_budget import Budget
-from tables.feature_commands import FeatureCommands
-from tables.feature_contract import FeatureWrite
-from tables.feature_filler import RedisFiller
-from tables.feature_keys import FeatureKeys, check_names, history_ttls
-from tables.feature_reads import FeatureReads
-from tables.feature_schema import FeatureSchema, Meaning
-from tables.feature_sealed import FeatureOpener, SealedCommands
-from tables.feature_source_redis import RedisFeatureSource
-from tables.feature_usage import Usage, read_usage
-from tables.feature_writer import FeatureWriter
+from tables.features.budget import Budget
+from tables.features.commands import FeatureCommands
+from tables.features.contract import FeatureWrite
+from tables.features.filler import RedisFiller
+from tables.features.keys import FeatureKeys, check_names, history_ttls
+from tables.features.reads import FeatureReads
+from tables.features.schema import FeatureSchema, Meaning
+from tables.features.sealed import FeatureOpener, SealedCommands
+from tables.features.source_redis import RedisFeatureSource
+from tables.features.usage import Usage, read_usage
+from tables.features.writer import FeatureWriter
 from tables.redis_connection import FAILURES, explain, make_pool
 from tables.redis_tls import RedisTls
 from tables.sealing import Sealer
@@ -52,7 +52,7 @@ class RealTimeFeatureStore(FeatureReads):
         names: outputs of the feature set, in the order of the values that are put.
         schema: version of the feature set.
         history: those of `names` that keep history keys; None is all. The latest hash has all in any case.
-        beside: the set runs beside the active one, with keys that name its version (tables/feature_keys.py).
+        beside: the set runs beside the active one, with keys that name its version (tables/features/keys.py).
         ttl_s: life of a history key after its last write, seconds.
         ttls: the same for single outputs.
         latest_ttl_s: life of a symbol's latest hash after its last write, seconds.
@@ -61,7 +61,7 @@ class RealTimeFeatureStore(FeatureReads):
         budget: what is going to be stored, refused at the start where it cannot fit.
         trusted: returns once this process may write; until then records wait.
         rng: spreads the attempts of several workers; seeded by the system if absent.
-        meaning: what the description of the set says beside names and lives (tables/feature_schema.py).
+        meaning: what the description of the set says beside names and lives (tables/features/schema.py).
         connections: most reads that are under way at a time; more wait.
         now_ns: the reader's clock, by which it is decided what is stale (FeatureReads).
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from streams.feature_set import FeatureSet
 from streams.settings import Settings
-from tables.feature_changes import FeatureChanges
-from tables.feature_sealed import FeatureOpener
-from tables.feature_source_redis import RedisFeatureSource
 from tables.feature_store import RealTimeFeatureStore
+from tables.features.changes import FeatureChanges
+from tables.features.sealed import FeatureOpener
+from tables.features.source_redis import RedisFeatureSource
 from tables.redis_connection import pool_of
 from tables.redis_tls import RedisTls
 from tables.sealing import Sealer
-from tables.signal_reads import RedisSignalReads
+from tables.signals.reads import RedisSignalReads
 
 
 class Reading:

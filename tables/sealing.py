@@ -117,7 +117,7 @@ class Sealer:
         counter = self._count.to_bytes(COUNTER_BYTES, "big")
         box = self._cipher.encrypt(_nonce(counter), content, _bound_to(place, partition, offset, self.key_id))
         text = base64.b64encode(self._salt + counter + box).decode()
-        # The beginning is what tables/feature_store.lua reads.
+        # The beginning is what tables/features/store.lua reads.
         return f'{{"_partition":{partition},"_offset":{offset},"key":"{self.key_id}","sealed":"{text}"}}'
 
     def open(self, place: str, text: bytes) -> Opened:

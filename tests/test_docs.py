@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from agents.api.observed import ApiMetrics
-from agents.audit_metrics import AuditMetrics
+from agents.audit.metrics import AuditMetrics
 from agents.feed_metrics import FeedMetrics
 from agents.metrics import Metrics
 from streams.errors import ConfigError

@@ -5,9 +5,9 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
-from tables.feature_freshness import ABSENT_CODE, CODES
-from tables.feature_matrix import FeatureMatrix
-from tables.signal_reads import LatestSignal
+from tables.features.freshness import ABSENT_CODE, CODES
+from tables.features.matrix import FeatureMatrix
+from tables.signals.reads import LatestSignal
 
 _ENCODER: Final = msgspec.json.Encoder()
 _FLAGS: Final = {code: name for name, code in CODES.items()}

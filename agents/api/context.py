@@ -11,10 +11,10 @@ from agents.api.hub import Hub
 from agents.api.limits import MAX_NAMES
 from agents.api.models import MAX_NS, NAME_PATTERN
 from agents.api.observed import ApiMetrics
-from tables.feature_answers import FeatureHistory, LatestFeatures, PastFeatures
-from tables.feature_matrix import FeatureMatrix
-from tables.feature_schema import FeatureSchema
-from tables.signal_reads import SignalReads
+from tables.features.answers import FeatureHistory, LatestFeatures, PastFeatures
+from tables.features.matrix import FeatureMatrix
+from tables.features.schema import FeatureSchema
+from tables.signals.reads import SignalReads
 
 
 class Features(Protocol):

@@ -1,6 +1,6 @@
 """One follower of Redis for all streams of this process: what changed is read once and put into every mailbox.
 
-Redis says what has changed (tables/feature_changes.py); what several streams follow is read and encoded once. Reads
+Redis says what has changed (tables/features/changes.py); what several streams follow is read and encoded once. Reads
 come at most every INTERVAL_S and take all that changed meanwhile, so many changes cost no more than some. A value that
 becomes stale while nothing changes is an event, too. Where Redis is away, the streams are told, and everything is read
 again when it is back.
@@ -14,9 +14,9 @@ from typing import Final, Protocol
 
 from agents.api.mailbox import KINDS, Event, Kind, Mailbox, wire
 from streams.errors import HayateError
-from tables.feature_answers import LatestFeatures
+from tables.features.answers import LatestFeatures
 from tables.redis_connection import delays
-from tables.signal_reads import LatestSignal
+from tables.signals.reads import LatestSignal
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ AT_ONCE: Final = 200
 
 
 class Changes(Protocol):
-    """What the hub follows (tables/feature_changes.py)."""
+    """What the hub follows (tables/features/changes.py)."""
 
     async def open(self) -> None:
         """Connect anew; nothing is watched yet."""

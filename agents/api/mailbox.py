@@ -8,9 +8,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from agents.api.answers import encoded, signal_of
-from tables.feature_answers import LatestFeatures
-from tables.feature_freshness import worst
-from tables.signal_reads import LatestSignal
+from tables.features.answers import LatestFeatures
+from tables.features.freshness import worst
+from tables.signals.reads import LatestSignal
 
 Kind = Literal["features", "signals"]
 KINDS: Final[tuple[Kind, ...]] = ("features", "signals")

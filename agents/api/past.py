@@ -13,7 +13,7 @@ from agents.api.limits import MAX_SECONDS
 from agents.api.models import MAX_NS, NAME_PATTERN
 from agents.api.paths import symbol_of
 from agents.api.problems import ApiError
-from tables.feature_freshness import NS
+from tables.features.freshness import NS
 
 router = APIRouter(prefix="/v1/features/{symbol}", tags=["features"])
 

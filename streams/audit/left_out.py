@@ -3,7 +3,7 @@
 from math import isnan, nan
 
 from streams.audit.event import Event
-from streams.quality import QualityRules
+from streams.quality.rules import QualityRules
 
 
 def without_left_out(event: Event, rules: QualityRules) -> Event:

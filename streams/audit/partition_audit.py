@@ -16,7 +16,7 @@ from streams.audit.symbol import Recomputed
 from streams.audit.symbol_audit import SymbolAudit
 from streams.headers import header, integer
 from streams.kafka.rejection import REASON
-from streams.quality import NO_FILTERS, QualityFilters
+from streams.quality.rules import NO_FILTERS, QualityFilters
 from streams.records import SOURCE
 from streams.ticks import TickDecoder
 
@@ -36,7 +36,7 @@ class Waiting(NamedTuple):
 
 
 class PartitionAudit:
-    """Pure: records in, findings out. Who reads them is agents/audit.py."""
+    """Pure: records in, findings out. Who reads them is agents/audit/auditor.py."""
 
     def __init__(
         self,

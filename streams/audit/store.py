@@ -8,7 +8,7 @@ from streams.audit.served import Served
 
 
 class Shown(Protocol):
-    """The newest features of one symbol (tables.feature_contract.LatestFeatures)."""
+    """The newest features of one symbol (tables.features.contract.LatestFeatures)."""
 
     @property
     def id(self) -> str:

@@ -2,7 +2,7 @@
 
 One tick goes through these steps, in this order; `t` is its effective event time, max(time of the last, own time):
 
-1. Verdict: skipped, late, rejected by a filter (streams/quality_judge.py), or folded. Clock marks close the time bars
+1. Verdict: skipped, late, rejected by a filter (streams/quality/judge.py), or folded. Clock marks close the time bars
    of their symbols that are due; gap marks apply what each family does where data are missing; both end there.
 2. Gaps: silence in session beyond the limit, or a sequence number left out, does as a gap mark does.
 3. Time bars that end at `t` or before close: the indicators on them step, the bar is emitted.
@@ -18,11 +18,12 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from streams import bars, columns, fold, layout, quality_judge, quality_limits, quality_memory, records
+from streams import bars, columns, fold, layout, records
 from streams.codegen import loop, outputs, steps
 from streams.codegen.plan import Plan
 from streams.feature_set import FeatureSet
 from streams.layout import LAST_OFFSET, LAST_TS, RULES, SEGMENTS
+from streams.quality import judge, limits, memory
 
 # What the kernel returns: how many bars closed, or one of these, with nothing folded.
 MISMATCH: Final = -1
@@ -30,7 +31,7 @@ MISMATCH: Final = -1
 BAD_ROW: Final = -2
 """Less i: row i does not exist."""
 
-_SHARED: Final = (fold, layout, bars, quality_judge, quality_limits, quality_memory)
+_SHARED: Final = (fold, layout, bars, judge, limits, memory)
 """What every loop calls."""
 
 _HEAD = '''\
@@ -43,7 +44,7 @@ from streams.fold import (
     close_bar, drop_quote, extend_bar, leaves_out, open_between, put_time, session_at, take_quote, take_trade, time_at,
     trade_sign, write_bar,
 )
-from streams.quality_judge import judge, pass_over
+from streams.quality.judge import judge, pass_over
 {imports}
 
 {constants}
@@ -230,7 +231,7 @@ def _loop(plan: Plan) -> str:
         warming=records.WARMING,
         k=len(plan.set.outputs),
         rules=RULES,
-        any_rule=quality_limits.ANY,
+        any_rule=limits.ANY,
         clock_steps="\n".join(loop.clock_steps(plan)),
         passed_over="\n".join(loop.passed_over(plan)),
         body="\n".join(body),

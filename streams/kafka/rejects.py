@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.headers import header, integer
 from streams.kafka.rejection import ORIGINAL, REASON
-from streams.quality import fits
+from streams.quality.rules import fits
 
 NO_KEY: Final = "(no key)"
 """Symbol of a record without one."""

@@ -12,7 +12,7 @@ from agents.metrics import Metrics
 from streams.engine import RealTimeFeatureEngine
 from streams.kafka.outlet import Record
 from streams.ticks import TickDecoder
-from tables.feature_store_memory import MemoryFeatureStore
+from tables.features.store_memory import MemoryFeatureStore
 from tests.agents.fake_kafka import Headers, record
 
 TOPICS: Final = FeatureTopics("ticks", "features", "ticks-rejected", "bars")

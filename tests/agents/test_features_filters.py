@@ -15,7 +15,7 @@ from agents.reference_prices import REFERENCES, ReferencePrices
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import StateError
 from streams.feature_set import FeatureSet
-from streams.quality_file import filters_of
+from streams.quality.file import filters_of
 from streams.ticks import TickDecoder
 from tests.agents.features_bench import SECOND, START, Bench, clock_mark, gap_mark, message, reference, tick, warm
 

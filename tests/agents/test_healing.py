@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 from agents.healing import Healing
 from agents.store_metrics import StoreMetrics
 from streams.errors import RetryError
-from tables.feature_healing import Healer
-from tables.feature_past import PastDecoder
-from tables.feature_store_memory import MemoryFeatureStore
-from tests.tables.feature_log import NAMES, SCHEMA, TOPIC, MemoryLog
+from tables.features.healing import Healer
+from tables.features.past import PastDecoder
+from tables.features.store_memory import MemoryFeatureStore
+from tests.tables.features.log import NAMES, SCHEMA, TOPIC, MemoryLog
 
 NOW = 1_800_000_000.0
 

@@ -24,7 +24,7 @@ from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import changelog_name, identities
 from streams.settings import Settings
 from tables import state_migrate, state_reset
-from tables.feature_clear import clear_features
+from tables.features.clear import clear_features
 from tables.indicator_state import Row, decode_row, encode_row
 from tables.state_log import read_partition
 from tables.state_survey import MIGRATING, RESETTING

@@ -18,8 +18,8 @@ from streams.feature_records import FeatureEncoder
 from streams.feature_set import FeatureSet
 from streams.records import SOURCE
 from streams.settings import Settings
-from tables.feature_healing import Healed
-from tests.tables.feature_log import MemoryLog
+from tables.features.healing import Healed
+from tests.tables.features.log import MemoryLog
 
 MINE = 'name = "mine"\nindicators = ["sma_5", "rsi_14"]\nhistory = ["sma_5"]\n'
 T0 = 1_790_000_000

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from agents.store_metrics import StoreMetrics
 from agents.store_watch import StoreWatch
 from streams.errors import RetryError
-from tables.feature_usage import Usage
+from tables.features.usage import Usage
 
 
 class Store:

@@ -22,7 +22,7 @@ import numpy as np
 from streams.columns import APPLIED, TickColumns
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_set import FeatureSet
-from streams.quality_file import filters_of
+from streams.quality.file import filters_of
 from tests.benchmarks.engine import ticks_of, with_hayate
 
 OPEN_NS: Final = 1_743_984_000_000_000_000

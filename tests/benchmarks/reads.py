@@ -31,11 +31,11 @@ import numpy as np
 from redis.asyncio import Redis
 
 from streams.feature_set import FeatureSet
-from tables.feature_contract import FeatureWrite
-from tables.feature_schema import Meaning
 from tables.feature_store import RealTimeFeatureStore
+from tables.features.contract import FeatureWrite
+from tables.features.schema import Meaning
 from tests.benchmarks.reads_http import serving
-from tests.tables.test_feature_store_outage import Server
+from tests.tables.features.test_store_outage import Server
 
 SYMBOLS = [f"S{n:03}" for n in range(100)]
 WIDTH = 60

@@ -25,8 +25,8 @@ from redis.retry import Retry
 from deploy.local.ports import HOST, free_ports
 from deploy.local.progress import Silent
 from deploy.local.redis import choose_program
-from tables.feature_contract import FeatureWrite
 from tables.feature_store import RealTimeFeatureStore
+from tables.features.contract import FeatureWrite
 from tables.sealing import Sealer
 
 NS = 1_000_000_000

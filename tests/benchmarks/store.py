@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 from redis.asyncio import Redis
 
 from streams.feature_set import FeatureSet
-from tables.feature_budget import Budget
-from tables.feature_contract import FeatureWrite, PastWrite
-from tables.feature_keys import FeatureKeys
 from tables.feature_store import RealTimeFeatureStore
-from tests.tables.test_feature_store_outage import Server
+from tables.features.budget import Budget
+from tables.features.contract import FeatureWrite, PastWrite
+from tables.features.keys import FeatureKeys
+from tests.tables.features.test_store_outage import Server
 
 START_S = 1_790_000_000
 BATCH = 500

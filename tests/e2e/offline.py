@@ -15,8 +15,8 @@ from streams.columns import APPLIED, WARM, Folded, TickColumns
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_records import FeatureEncoder
 from streams.feature_set import FeatureSet
-from streams.quality import NO_FILTERS, QualityFilters
-from streams.quality_reasons import REASONS
+from streams.quality.reasons import REASONS
+from streams.quality.rules import NO_FILTERS, QualityFilters
 from streams.state_block import StateBlock
 from streams.ticks import Decoded, TickDecoder
 from tables.indicator_state import Row, encode_row

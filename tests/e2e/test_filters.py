@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.headers import header
-from streams.quality_file import load_filters
+from streams.quality.file import load_filters
 from tests.e2e.offline import Offline
 from tests.e2e.world import World, by_id
 

@@ -16,9 +16,9 @@ from streams.kafka.contiguity import Contiguity
 from streams.kafka.outlet import Outlet
 from streams.kafka.tail import Tail
 from streams.kafka.transport import Consumer
-from tables import feature_commands
 from tables.changelog_rows import ChangelogRows
-from tables.feature_library import Library
+from tables.features import commands
+from tables.features.library import Library
 from tables.indicator_state import Row, RowWrite, decode_row
 
 
@@ -127,7 +127,7 @@ def failures_are_ignored() -> None:
 
 def redis_takes_older() -> None:
     """Redis takes what comes last for what is newest."""
-    load: Callable[[], Library] = vars(feature_commands)["load_library"]
+    load: Callable[[], Library] = vars(commands)["load_library"]
     condition = "return greater(offset, known)"
 
     def careless() -> Library:
@@ -135,7 +135,7 @@ def redis_takes_older() -> None:
         assert condition in library.text, f"the library has no {condition!r} any more"
         return library._replace(text=library.text.replace(condition, "return true"))
 
-    vars(feature_commands)["load_library"] = careless
+    vars(commands)["load_library"] = careless
 
 
 def commits_do_not_wait_for_redis() -> None:
@@ -175,7 +175,7 @@ REPLACED: Final[dict[str, list[tuple[str, str]]]] = {
     "stale-rows": [("tables.changelog_rows:ChangelogRows", "take")],
     "copies": [("agents.ensemble:EnsembleJob", "_without_copies")],
     "failed-output": [("streams.kafka.outlet:Outlet", "_fail")],
-    "redis-newest": [("tables.feature_commands", "load_library")],
+    "redis-newest": [("tables.features.commands", "load_library")],
     "redis-before-commit": [("agents.features:FeaturesJob", "settle")],
     "zombie": [("agents.heartbeat:Heartbeat", "suspect"), ("agents.heartbeat:Heartbeat", "_look")],
 }

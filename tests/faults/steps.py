@@ -37,8 +37,8 @@ STEPS: Final[dict[str, Step]] = {
     "sent": Step("agents.outputs:Outputs.flush", "after", 300),
     "acknowledged": Step("agents.features:FeaturesJob.acknowledged", "before", 200),
     "counted": Step("agents.features:FeaturesJob.acknowledged", "after", 200),
-    "redis-flush": Step("tables.feature_writer:FeatureWriter._send", "before", 200),
-    "redis-flushed": Step("tables.feature_writer:FeatureWriter._send", "after", 200),
+    "redis-flush": Step("tables.features.writer:FeatureWriter._send", "before", 200),
+    "redis-flushed": Step("tables.features.writer:FeatureWriter._send", "after", 200),
     "decided": Step("agents.ensemble:EnsembleJob.process", "after", 200),
     "signals-acknowledged": Step("agents.ensemble:EnsembleJob.acknowledged", "before", 200),
     # A checkpoint.

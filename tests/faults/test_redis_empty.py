@@ -13,8 +13,8 @@ from streams.headers import header, integer
 from streams.kafka.log_reader import LogReader
 from streams.records import SOURCE
 from streams.settings import Settings
-from tables.feature_setup import verifier_for
-from tables.feature_verify import Verified
+from tables.features.setup import verifier_for
+from tables.features.verify import Verified
 from tests.faults.arena import Arena
 from tests.faults.evidence import Evidence
 

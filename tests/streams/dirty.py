@@ -7,7 +7,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from streams import columns
-from streams.quality import QualityRules
+from streams.quality.rules import QualityRules
 from streams.sessions import ALWAYS
 from tests.streams.markets import BEGIN, SYMBOLS
 from tests.streams.reference_state import Event, S

@@ -8,7 +8,7 @@ What it says comes from docs/filters.md.
 from dataclasses import dataclass, field
 from math import inf, isnan, nan
 
-from streams.quality import QualityRules
+from streams.quality.rules import QualityRules
 from tests.streams.reference_state import Event, S
 
 KEPT = 16

@@ -50,7 +50,7 @@ def test_the_classics() -> None:
 @pytest.mark.parametrize(
     ("name", "version", "layout", "width"),
     [
-        ("default", "ba1f1d948d23", 0xBA1F1D948D23_0000, 1_748),
+        ("default", "050c979f35f3", 0x050C979F35F3_0000, 1_748),
         ("classics", "120746b71915", 0x120746B71915_0000, 227),
     ],
 )

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.errors import ConfigError
-from tables.feature_contract import FeatureStore, FeatureWrite
 from tables.feature_store import RealTimeFeatureStore
-from tables.feature_store_memory import MemoryFeatureStore
+from tables.features.contract import FeatureStore, FeatureWrite
+from tables.features.store_memory import MemoryFeatureStore
 from tables.sealing import Sealer
 
 NAMES = ("sma_5", "rsi_14", "bb_upper_10_1.5")

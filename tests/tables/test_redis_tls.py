@@ -13,15 +13,15 @@ from redis.exceptions import NoPermissionError
 
 from streams.errors import ConfigError, RetryError
 from streams.settings import Settings
-from tables.feature_active import FeatureActive
-from tables.feature_clear import clear_features
-from tables.feature_contract import FeatureWrite, PastWrite
-from tables.feature_setup import client_for
 from tables.feature_store import RealTimeFeatureStore
+from tables.features.active import FeatureActive
+from tables.features.clear import clear_features
+from tables.features.contract import FeatureWrite, PastWrite
+from tables.features.setup import client_for
 from tables.reading_setup import Reading
 from tables.redis_connection import make_pool, pool_of
 from tables.redis_tls import RedisTls, tls_remedy
-from tables.signal_store import RedisSignals, SignalWrite
+from tables.signals.store import RedisSignals, SignalWrite
 from tests.tables.secured_redis import READER_PASSWORD, WRITER_PASSWORD, Secured, secured_redis
 
 NAMES = ("sma_5", "rsi_14")

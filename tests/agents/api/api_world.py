@@ -21,15 +21,15 @@ from agents.api.server import assembled
 from agents.api.service import serve
 from streams.records import Signal
 from streams.settings import Settings
-from tables.feature_answers import LatestFeatures
-from tables.feature_contract import FeatureWrite
-from tables.feature_schema import Meaning
 from tables.feature_store import RealTimeFeatureStore
-from tables.feature_store_memory import MemoryFeatureStore
+from tables.features.answers import LatestFeatures
+from tables.features.contract import FeatureWrite
+from tables.features.schema import Meaning
+from tables.features.store_memory import MemoryFeatureStore
 from tables.reading_setup import Reading
 from tables.redis_connection import make_pool
-from tables.signal_reads import LatestSignal, MemorySignals
-from tables.signal_store import RedisSignals, SignalWrite
+from tables.signals.reads import LatestSignal, MemorySignals
+from tables.signals.store import RedisSignals, SignalWrite
 
 NAMES = ("sma_5", "rsi_14@1m.live", "mid")
 SCHEMA = "0123456789ab"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from streams.audit.event import Event
 from streams.audit.left_out import without_left_out
 from streams.columns import APPLIED
-from streams.quality import QualityRules
-from streams.quality_judge import quote_fault
+from streams.quality.judge import quote_fault
+from streams.quality.rules import QualityRules
 
 RULES = QualityRules(
     price_min=5.0,

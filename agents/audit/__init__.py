@@ -1,0 +1,1 @@
+"""The audit beside the workers: `faust -A app audit`."""

@@ -1,0 +1,1 @@
+"""Filters: which ticks are believed. Compiled with the fold, before it."""

@@ -1,0 +1,1 @@
+"""The newest signal of each symbol in Redis."""
