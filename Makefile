@@ -37,9 +37,9 @@ faults: ## kills, stops and broken servers under load; CYCLES=100 kills, SEED= r
 	$(call prepare,test)
 	CYCLES='$(CYCLES)' SEED='$(SEED)' FAULTS_REPORT='$(or $(REPORT),.hayate/faults/report.json)' $(VENV) -m pytest tests/faults $(ARGS)
 
-bench: ## the fold beside talipp, TA-Lib and plain Python
+bench: ## the fold beside talipp, TA-Lib and plain Python, filters, the feature store; CASE=store runs one of them
 	$(call prepare,test)
-	@$(VENV) -m tests.benchmarks.engine $(ARGS)
+	@for case in $(or $(CASE),engine filters store sealing reads); do $(VENV) -m tests.benchmarks.$$case $(ARGS) || exit 1; done
 
 lint: ## ruff and mypy
 	$(call prepare,test)

@@ -2,13 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from agents.api.limits import MAX_NAMES, MAX_SYMBOLS
 from streams.records import SYMBOL_PATTERN
 
 MAX_NS = 2**63 - 1
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_.@~]{0,63}$"
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number, and its schema takes 2.0 for an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
 
 Symbol = Annotated[str, Field(pattern=SYMBOL_PATTERN, examples=["ES"])]
 Name = Annotated[str, Field(pattern=NAME_PATTERN, examples=["sma_20"])]
@@ -86,7 +92,9 @@ class FeaturesWanted(BaseModel):
 
     symbols: list[Symbol] = Field(min_length=1, max_length=MAX_SYMBOLS)
     names: list[Name] | None = Field(default=None, min_length=1, max_length=MAX_NAMES, description="Without: all")
-    now_ns: Nanoseconds | None = Field(default=None, description="By what time ages are counted; without: the server's")
+    now_ns: Annotated[Nanoseconds, BeforeValidator(_whole)] | None = Field(
+        default=None, description="By what time ages are counted; without: the server's"
+    )
 
 
 class HistoryPoint(BaseModel):

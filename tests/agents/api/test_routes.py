@@ -183,6 +183,14 @@ async def test_a_parameter_that_will_not_do_is_named(api: World, path: str, fiel
     assert field in found["detail"]
 
 
+@pytest.mark.parametrize(("now", "status"), [("1.7e18", 200), ("2.5", 422), ("true", 422), ('"1"', 422)])
+async def test_a_whole_number_is_one_however_it_is_written(api: World, now: str, status: int) -> None:
+    async with api.client() as client:
+        body = f'{{"symbols": ["ES"], "now_ns": {now}}}'
+        answer = await client.post("/v1/features", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status, answer.text
+
+
 async def test_metrics_are_by_route_and_status(api: World) -> None:
     await get(api, "/v1/features/ES")
     await get(api, "/v1/features/XX", 404)
