@@ -32,7 +32,7 @@ from streams.records import SENT_NS
 from tests.e2e.world import World
 from tests.services import running_services
 
-RECORD_BYTES = 640
+RECORD_BYTES = 2_700
 """Size of a feature record of the default set."""
 SETTLE_S = 2.0
 """Left out at the start of each case: connections, first fetches."""
