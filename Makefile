@@ -25,11 +25,11 @@ demo: ## Kafka, Redis, a worker, real ticks, live signals until Ctrl-C; SECONDS=
 	$(call prepare,demo)
 	@exec $(VENV) -m deploy.demo $(if $(SECONDS),--seconds '$(SECONDS)') $(ARGS)
 
-# Faults and whole runs have the machine to themselves: they look at what processes do to each other.
+# The fault suite has the machine to itself: it looks at how long what takes.
 test: lint ## lint, types and the whole test suite with its coverage
 	$(VENV) -m coverage erase
-	$(if $(ARGS),,$(VENV) -m coverage run -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/faults --ignore tests/e2e)
-	$(VENV) -m coverage run -m pytest $(or $(ARGS),tests/e2e tests/faults)
+	$(if $(ARGS),,$(VENV) -m coverage run -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/faults)
+	$(VENV) -m coverage run -m pytest $(or $(ARGS),tests/faults)
 	$(VENV) -m coverage combine --quiet
 	$(VENV) -m coverage report --fail-under=95
 
