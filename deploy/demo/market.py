@@ -1,4 +1,4 @@
-"""The demonstration's market: the recorded E-mini trades beside simulated symbols, into `ticks`."""
+"""The demonstration's market: the recorded E-mini trades beside simulated symbols, into `ticks`, with their clocks."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -64,12 +64,15 @@ class Market:
 
     async def _real(self, stop: asyncio.Event) -> Report:
         async with self._producer() as producer:
-            return await replay([without_end(TickFile(PATH))], producer, speed=self._offer.speed, stop=stop)
+            recording = without_end(TickFile(PATH))
+            return await replay([recording], producer, speed=self._offer.speed, clock_marks=True, stop=stop)
 
     async def _simulated(self, stop: asyncio.Event) -> Report:
         offer = self._offer
         async with self._producer() as producer:
-            return await run_simulation(producer, symbols=offer.symbols, rate=offer.rate, seed=offer.seed, stop=stop)
+            return await run_simulation(
+                producer, symbols=offer.symbols, rate=offer.rate, seed=offer.seed, clock_marks=True, stop=stop
+            )
 
     def _producer(self) -> TickProducer:
         # One each: a feed's report counts the acknowledgements of its producer.

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
 
 from streams.errors import ConfigError, FatalError, RetryError
 from streams.feeds.venue import Event, Prepared, Send, Venue
@@ -76,17 +77,19 @@ class WebSocketSource:
                 asyncio.create_task(self._beat(socket, watchdog), name=f"heartbeat-{self.name}"),
             ]
             try:
+                watchdog.listens(time.monotonic())
                 for frame in venue.open():
                     await _say(socket, frame)
                 while True:
                     watchdog.listens(time.monotonic())
                     data = await socket.recv()
-                    watchdog.heard()
                     received_ns = self._now_ns()
+                    watchdog.listens(time.monotonic())  # a venue that takes no answer is as good as gone
                     events = venue.receive(data, received_ns)
                     for event in events:
                         if isinstance(event, Send):
                             await _say(socket, event.data)
+                    watchdog.heard()
                     yield received_ns, events
             except ConnectionClosed as error:
                 if stale:
@@ -126,6 +129,12 @@ class WebSocketSource:
         except (InvalidURI, ValueError):
             raise ConfigError(
                 f"feed {self.name}: {where} is no WebSocket address; give ws://... or wss://..."
+            ) from None
+        except (InvalidProxy, ImportError):
+            # Not the text of these: a proxy's address may hold a password.
+            raise ConfigError(
+                f"feed {self.name}: the proxy that the environment names (https_proxy, socks_proxy, ...) cannot be "
+                "used: give http://host:port, or install python-socks for a SOCKS proxy"
             ) from None
         except InvalidStatus as error:
             status = error.response.status_code
@@ -183,6 +192,8 @@ def shown(url: str) -> str:
 
 
 def _said(error: ConnectionClosed) -> str:
+    if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+        return f"a frame is larger than the {MAX_FRAME_BYTES >> 20} MiB that are read: subscribe to less at once"
     if error.rcvd is None:
         return "without a closing frame"
     return f"{error.rcvd.code} {error.rcvd.reason}".strip()[:200]

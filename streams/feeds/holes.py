@@ -21,6 +21,8 @@ class Holes:
         """`symbols`: those that are subscribed."""
         self._symbols = tuple(symbols)
         self._pending: dict[str, str] = {}
+        self._marked: set[str] = set()
+        """Symbols whose hole from before this connection is marked."""
 
     @property
     def pending(self) -> int:
@@ -32,23 +34,35 @@ class Holes:
         self._pending = dict.fromkeys(self._symbols, reason) | {
             symbol: before for symbol, before in self._pending.items() if before == START
         }
+        self._marked.clear()
 
     def unbroken(self, symbol: str) -> None:
         """The venue proves that nothing of this symbol is missing."""
         self._pending.pop(symbol, None)
 
-    def missing(self, symbol: str, ts_ns: int, reason: str) -> GapMark:
-        """The venue's numbers say that ticks of this symbol before `ts_ns` are missing; returns the mark."""
-        self._pending.pop(symbol, None)
+    def missing(self, symbol: str, ts_ns: int, reason: str, *, across: bool = False) -> GapMark | None:
+        """The venue's numbers say that ticks of this symbol before `ts_ns` are missing; returns the mark.
+
+        None if they went missing before this connection (`across`), and its mark stands already: a quote came first,
+        or the clock went on.
+        """
+        if across and symbol in self._marked:
+            return None
+        if self._pending.pop(symbol, None) is not None:
+            self._marked.add(symbol)
         return GapMark(symbol, ts_ns, reason)
 
     def before(self, symbol: str, ts_ns: int) -> GapMark | None:
         """A tick of this time comes next; returns the mark that goes before it."""
         reason = self._pending.pop(symbol, None)
-        return None if reason is None else GapMark(symbol, ts_ns, reason)
+        if reason is None:
+            return None
+        self._marked.add(symbol)
+        return GapMark(symbol, ts_ns, reason)
 
     def settle(self, ts_ns: int) -> list[GapMark]:
         """Return the marks of all symbols that have been quiet since; time passes `ts_ns` now."""
         marks = [GapMark(symbol, ts_ns, reason) for symbol, reason in self._pending.items()]
+        self._marked.update(self._pending)
         self._pending.clear()
         return marks

@@ -6,18 +6,21 @@ from typing import Any, Final
 from streams.errors import ConfigError
 from streams.feeds.event_times import TimeFormat
 from streams.feeds.json_path import MISSING, getter
-from streams.feeds.tick_fields import VALUES, BadValueError, make_tick
+from streams.feeds.tick_fields import VALUES, BadValueError, make_tick, typed_sequence, typed_text
 from streams.feeds.venue import Unreadable
+from streams.feeds.venues.adapter import shortened
 from streams.records import Tick
 
 NUMBERS: Final = ("price", "size", "bid", "ask", "bid_size", "ask_size")
-PATHS: Final = ("symbol", *NUMBERS, "side", "seq", "time")
+PATHS: Final = ("symbol", *NUMBERS, "side", "seq", "conditions", "time")
 """Fields of a tick that a path can give."""
 OPTIONS: Final = ("each", "time_unit", "time_format", "time_zone", "sides", "side_of")
 KEYS: Final = (*PATHS, *OPTIONS)
 ROOT: Final = "$."
 _SIDES: Final = {"buy": "buy", "sell": "sell", "BUY": "buy", "SELL": "sell", "Buy": "buy", "Sell": "sell"}
 _OTHER: Final = {"buy": "sell", "sell": "buy"}
+MAX_SEQ: Final = 256
+"""A longer text identifies nothing, and a record that it does not fit into would end the feed."""
 _SHOWN: Final = 100
 
 Symbols = Callable[[str], str | None]
@@ -31,7 +34,8 @@ class ItemMapping:
     message is the item. Paths begin at the item, with `$.` in front at the message. `time` is a number with
     `time_unit` (`s`, `ms`, `us`, `ns`) or a text: RFC 3339, or as `time_format` and `time_zone` say
     (streams/feeds/event_times.py); where it is left out the tick has the time of receipt. `sides` maps words to `buy`
-    and `sell`; they are the aggressor's unless `side_of = "maker"`.
+    and `sell`; they are the aggressor's unless `side_of = "maker"`. `conditions` is a list of codes or all of them in
+    one text, and is cut to what a tick can hold.
     """
 
     def __init__(self, table: Mapping[str, Any], where: str, *, venue: str) -> None:
@@ -53,6 +57,11 @@ class ItemMapping:
         if not {"price"} <= set(table) and not {"bid", "ask"} <= set(table):
             raise ConfigError(f"{where}: neither price nor bid and ask: say where they stand")
         self._sides = _sides(table.get("sides"), table.get("side_of", "aggressor"), where)
+        self._own: dict[str, Callable[[Any], object]] = {
+            "side": self._side,
+            "seq": _sequence,
+            "conditions": _conditions,
+        }
         self._symbol = self._gets.pop("symbol", None)
         self._at = self._gets.pop("time", None)
 
@@ -99,7 +108,7 @@ class ItemMapping:
             if value is MISSING or value is None or value == "":
                 continue
             try:
-                fields[name] = self._side(value) if name == "side" else VALUES[name](value)
+                fields[name] = self._own[name](value) if name in self._own else VALUES[name](value)
             except (ValueError, TypeError) as error:
                 raise BadValueError(name, value, str(error)) from None
         return make_tick(fields)
@@ -109,6 +118,18 @@ class ItemMapping:
         if side is None:
             raise ValueError(f"no side: known are {', '.join(self._sides)}")
         return side
+
+
+def _conditions(value: Any) -> tuple[str, ...]:
+    codes = value.replace(";", " ").split() if isinstance(value, str) else value
+    codes = codes if isinstance(codes, list) else [codes]
+    return shortened(typed_text(code) for code in codes if code is not None)
+
+
+def _sequence(value: Any) -> int | str:
+    if isinstance(value, str) and len(value) > MAX_SEQ:
+        raise ValueError(f"longer than {MAX_SEQ} characters")
+    return typed_sequence(value)
 
 
 def _from(path: Any) -> Callable[[Any, Any], Any]:

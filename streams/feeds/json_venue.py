@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -14,6 +15,7 @@ from streams.feeds.holes import SEQUENCE
 from streams.feeds.json_mapping import JsonMapping, MessageRule
 from streams.feeds.tick_fields import is_symbol
 from streams.feeds.venue import Event, Missing, NonTick, Refused, Send, Subscribed, Unbroken, Unreadable
+from streams.feeds.venues.trade_ids import AGAIN, TradeIds
 from streams.records import Tick
 
 _SHOWN: Final = 160
@@ -51,10 +53,10 @@ class JsonVenue:
         self._check(symbols)
         self._only = symbols[0] if len(self._theirs) == 1 else None
         self._decode = msgspec.json.Decoder(float_hook=Decimal).decode
-        self._last: dict[tuple[str, str], int] = {}
-        """(rule, symbol) -> the newest sequence number."""
-        self._proven: set[str] = set()
-        """Symbols of which this connection has shown whether something was missed."""
+        self._ids: defaultdict[str, TradeIds] = defaultdict(TradeIds)
+        """Of each rule whose numbers grow by one."""
+        self._told: set[tuple[str, str]] = set()
+        """(rule, symbol) of which this connection has shown whether something was missed."""
 
     def _check(self, symbols: Sequence[str]) -> None:
         where = self.name
@@ -91,7 +93,7 @@ class JsonVenue:
 
     def open(self) -> Sequence[str | bytes]:
         """Return the subscriptions: a template with `{symbol}` once for each, `{symbols}` is an array of all."""
-        self._proven.clear()
+        self._told.clear()
         every = json.dumps(list(self._theirs.values()))
         frames = []
         for template in self._mapping.subscribe:
@@ -118,7 +120,8 @@ class JsonVenue:
         if rule.answer is not None:
             yield Send(rule.answer)
         if rule.items is not None:
-            for event in rule.items.read(message, received_ns, self._ours.get, self._only):
+            read = rule.items.read(message, received_ns, self._ours.get, self._only)
+            for event in sorted(read, key=_number) if rule.contiguous else read:
                 if isinstance(event, Tick):
                     yield from self._wanted(rule, event)
                 else:
@@ -132,24 +135,28 @@ class JsonVenue:
 
     def _wanted(self, rule: MessageRule, tick: Tick) -> Iterator[Event]:
         if rule.contiguous and isinstance(tick.seq, int):
-            yield from self._follow(rule, tick, tick.seq)
+            before = self._follow(rule, tick, tick.seq)
+            if before is None:
+                yield NonTick("resent")
+                return
+            yield from before
         if not (self._trades if tick.price is not None else self._quotes):
             yield NonTick("unwanted-trade" if tick.price is not None else "unwanted-quote")
         else:
             yield tick
 
-    def _follow(self, rule: MessageRule, tick: Tick, seq: int) -> Iterator[Event]:
-        """Say what the venue's numbers show. One that is not newer shows nothing: something was sent again."""
-        place = (rule.where, tick.symbol)
-        last = self._last.get(place)
-        if last is not None and seq <= last:
-            return
-        self._last[place] = seq
-        if last is not None and seq > last + 1:
-            yield Missing(tick.symbol, tick.ts_ns or 0, SEQUENCE)
-        elif last is not None and tick.symbol not in self._proven and self._proves:
-            yield Unbroken(tick.symbol)
-        self._proven.add(tick.symbol)
+    def _follow(self, rule: MessageRule, tick: Tick, seq: int) -> tuple[Event, ...] | None:
+        """Say what the venue's numbers show; None if this one is not newer: it was sent again, which shows nothing."""
+        symbol, ids, ts_ns = tick.symbol, self._ids[rule.where], tick.ts_ns or 0
+        known = ids.knows(symbol)
+        missing = ids.follow(symbol, seq, ts_ns)
+        if missing == AGAIN:
+            return None
+        across = (rule.where, symbol) not in self._told
+        self._told.add((rule.where, symbol))
+        if missing:
+            return (Missing(symbol, ts_ns, SEQUENCE, across),)
+        return (Unbroken(symbol),) if known and across and self._proves else ()
 
     @property
     def _proves(self) -> bool:
@@ -169,6 +176,11 @@ class JsonVenue:
         for value in (*self._secrets.values(), *self._headers.values()):
             text = text.replace(value, "***") if len(value) > 1 else text
         return repr(text[:_SHOWN])
+
+
+def _number(event: Tick | Unreadable) -> int:
+    """The place of an item in its message: by number, whichever way the venue lists them; one without goes first."""
+    return event.seq if isinstance(event, Tick) and isinstance(event.seq, int) else -1
 
 
 def _secrets(credentials: Credentials | None) -> dict[str, str]:

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from random import Random
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from streams.errors import FatalError, RetryError
 from streams.feeds.backoff import Backoff
@@ -27,11 +28,13 @@ log = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 1.0
 SETTLE_S: Final = 2.0
 """After a reconnect the clock stands still for so long, or until every symbol's hole is marked: a bar in which data
-are missing must not close before the mark that says so."""
+are missing must not close before the mark that says so. And so long after Kafka made the venue's data wait on the wire,
+for they are older than the clock here."""
 SUMMARY_EVERY_S: Final = 60.0
 STOP_S: Final = 10.0
 """What is received when the stop begins has so long to reach Kafka."""
 S: Final = 1_000_000_000
+_Task: TypeAlias = asyncio.Task[Any]
 
 
 class LiveFeed:
@@ -83,6 +86,10 @@ class LiveFeed:
         """When the connection first delivered, and when anything was received last: of the monotonic clock."""
         self._order = asyncio.Lock()
         """Around what is put: a settled hole's mark stays before the tick that follows it."""
+        self._late_ns = 0
+        """When the queue had room again after it had none for long: what the venue sent meanwhile comes only now."""
+        self._taking = self._ending = False
+        """Whether a frame's events are being put, and whether no other frame may follow them."""
 
     async def run(self, stop: asyncio.Event | None = None) -> str:
         """Feed until told to stop, then deliver what was received, and return the account. Runs once.
@@ -101,11 +108,12 @@ class LiveFeed:
         working = (reading, marking, stopping, writing)
         try:
             await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
-            for task in (reading, marking, stopping):
-                task.cancel()
-            await asyncio.wait((reading, marking, stopping))
+            began_ns = time.monotonic_ns()
+            await self._end_reading(reading, marking, writing)
+            stopping.cancel()
             self._queue.close()
-            _, late = await asyncio.wait((writing,), timeout=self._stop_s)
+            left_s = max(self._stop_s - (time.monotonic_ns() - began_ns) / S, 0.0)
+            _, late = await asyncio.wait((writing,), timeout=left_s)
         finally:
             everything = (*working, telling)
             for task in everything:
@@ -120,6 +128,15 @@ class LiveFeed:
                 f"{self.line()}; what is not acknowledged may be missing, start the feed again when Kafka answers"
             )
         return self.line()
+
+    async def _end_reading(self, reading: _Task, marking: _Task, writing: _Task) -> None:
+        """Read no other frame; what is in hand while the queue has no room is put as long as somebody empties it."""
+        self._ending = True
+        marking.cancel()
+        if self._taking:
+            await asyncio.wait((reading, writing), timeout=self._stop_s, return_when=asyncio.FIRST_COMPLETED)
+        reading.cancel()
+        await asyncio.wait((reading, marking))
 
     def line(self) -> str:
         """Return the account so far in one line."""
@@ -141,17 +158,22 @@ class LiveFeed:
                     if not opened_ns:
                         opened_ns = self._open_ns = self._heard_ns
                         self._holes.opened(RECONNECT if self._opened else START)
+                        self._venue_clock.opened(received_ns)
                         self._opened = counts.connected = True
                     counts.frames += 1
+                    self._taking = True
                     async with self._order:
                         await self._take(received_ns, events)
+                    self._taking = False
                     self._heard_ns = clock.monotonic_ns()  # not counting what Kafka kept us waiting
+                    if self._ending:
+                        return
             except RetryError as error:
                 why = str(error)
                 reason = error.reason if isinstance(error, ConnectionLostError) else "retry"
                 wait_s = error.retry_after_s if isinstance(error, ConnectionLostError) else 0.0
             finally:
-                counts.connected = False
+                counts.connected = self._taking = False
                 await stream.aclose()
             counts.lost[reason] += 1
             silent_s = (clock.monotonic_ns() - self._heard_ns) / S
@@ -177,7 +199,9 @@ class LiveFeed:
                     log.warning("%s: unreadable (%s): %s", self._source.name, event.reason, event.detail)
                 counts.unreadable[event.reason] += 1
             elif isinstance(event, Missing):
-                await self._gap(self._holes.missing(event.symbol, event.ts_ns, event.reason))
+                mark = self._holes.missing(event.symbol, event.ts_ns, event.reason, across=event.across)
+                if mark is not None:
+                    await self._gap(mark)
             elif isinstance(event, Unbroken):
                 self._holes.unbroken(event.symbol)
             elif isinstance(event, Refused):
@@ -199,11 +223,17 @@ class LiveFeed:
             self.counts.quotes += 1
         else:
             self.counts.trades += 1
-        await self._queue.put(tick, received_ns)
+        await self._put(tick, received_ns)
 
     async def _gap(self, mark: GapMark) -> None:
         self.counts.gaps[mark.reason] += 1
-        await self._queue.put(mark)
+        await self._put(mark)
+
+    async def _put(self, item: Queued, received_ns: int = 0) -> None:
+        began_ns = self._clock.monotonic_ns() if self._queue.full else 0
+        await self._queue.put(item, received_ns)
+        if began_ns and (now_ns := self._clock.monotonic_ns()) - began_ns > MARK_EVERY_S * S:
+            self._late_ns = now_ns
 
     async def _mark(self) -> None:
         """Write the venue's time once a second, and what is missing of symbols that are quiet."""
@@ -211,15 +241,18 @@ class LiveFeed:
             await self._clock.sleep(MARK_EVERY_S)
             if not self.counts.connected:
                 continue
-            waiting = self._clock.monotonic_ns() - self._open_ns < SETTLE_S * S
-            if self._holes.pending and waiting:
+            now_ns = self._clock.monotonic_ns()
+            if self._holes.pending and now_ns - self._open_ns < SETTLE_S * S:
                 continue
             async with self._order:
-                ts_ns = self._venue_clock.mark_ns(self._clock.now_ns())
+                now_ns = self._clock.monotonic_ns()
+                if self._late_ns and now_ns - self._late_ns < SETTLE_S * S:
+                    continue
+                ts_ns = self._venue_clock.mark_ns(self._clock.now_ns(), now_ns)
                 for mark in self._holes.settle(ts_ns):
                     await self._gap(mark)
                 if self._clock_marks:
-                    await self._queue.put(ClockMark(self._source.name, ts_ns))
+                    await self._put(ClockMark(self._source.name, ts_ns))
                     self.counts.clock_marks += 1
 
     async def _tell(self) -> None:

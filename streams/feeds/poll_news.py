@@ -82,8 +82,15 @@ def _once(ticks: Sequence[Tick]) -> list[Tick]:
 
 
 def in_order(ticks: Sequence[Tick]) -> list[Tick]:
-    """Ticks oldest first, whichever way the page was; those of one time keep the page's direction."""
+    """Ticks oldest first, whichever way the page was; those of one time keep the page's direction.
+
+    Which that is, its ends say: by their times, where these are one by their numbers.
+    """
     forward = list(ticks)
-    if len(forward) > 1 and (forward[0].ts_ns or 0) > (forward[-1].ts_ns or 0):
+    if len(forward) > 1 and _place(forward[0]) > _place(forward[-1]):
         forward.reverse()
     return sorted(forward, key=lambda tick: tick.ts_ns or 0)
+
+
+def _place(tick: Tick) -> tuple[int, int]:
+    return tick.ts_ns or 0, tick.seq if isinstance(tick.seq, int) else 0

@@ -84,8 +84,8 @@ class PollingFeed:
         self._headers = mapping.filled_headers(secrets, env)
         self._documents = [_Document(*place) for place in mapping.urls(self._symbols, secrets, url)]
         self._pages: dict[tuple[str, str, bool], Page] = {}
-        self._fresh: set[str] = set()
-        """Symbols that had no page on this connection."""
+        self._told: set[tuple[str, str, bool]] = set()
+        """Pages that were seen on this connection: table, symbol, whether trades."""
         self._decode = msgspec.json.Decoder(float_hook=Decimal).decode
         self._now_ns, self._sleep = now_ns, sleep
 
@@ -131,7 +131,7 @@ class PollingFeed:
             ConnectionLostError: no answer, or one that says to ask again later.
             FatalError: the server refuses, and asking again cannot help.
         """
-        self._fresh = set(self._symbols)
+        self._told.clear()
         timeout = aiohttp.ClientTimeout(self._mapping.timeout_s)
         async with aiohttp.ClientSession(headers=self._headers, timeout=timeout) as http:
             while True:
@@ -141,7 +141,7 @@ class PollingFeed:
                     received_ns = self._now_ns()
                     yield (
                         received_ns,
-                        [NonTick("unchanged")] if body is None else self._read(body, document, received_ns),
+                        (self._unchanged(document) if body is None else self._read(body, document, received_ns)),
                     )
                 await self._sleep(max(self._mapping.interval_s - (time.monotonic() - began_s), 0.0))
 
@@ -176,6 +176,17 @@ class PollingFeed:
         remedy = "correct the url" if status not in (401, 403) else "check the credentials"
         return FatalError(f"feed {self.name}: {where} answers {status}; {remedy}")
 
+    def _unchanged(self, document: _Document) -> list[Event]:
+        """Say what it means that the server has no newer document: after a failed request, that nothing was missed."""
+        events: list[Event] = [NonTick("unchanged")]
+        if len(self._mapping.items) == 1 and self._mapping.items[0].history:
+            for symbol in (document.symbol,) if document.symbol else self._symbols:
+                place = (self._mapping.items[0].where, symbol, True)
+                if place in self._pages and place not in self._told:
+                    self._told.add(place)
+                    events.append(Unbroken(symbol))
+        return events
+
     def _read(self, body: bytes, document: _Document, received_ns: int) -> list[Event]:
         if len(body) > MAX_BYTES:
             return [Unreadable("too-large", f"a document of more than {MAX_BYTES} bytes")]
@@ -198,17 +209,19 @@ class PollingFeed:
         return events or [NonTick("unchanged")]
 
     def _news(self, items: PolledItems, symbol: str, is_trade: bool, ticks: list[Tick]) -> list[Event]:
-        page = self._pages.setdefault((items.where, symbol, is_trade), Page(timed=items.timed))
+        place = (items.where, symbol, is_trade)
+        page = self._pages.setdefault(place, Page(timed=items.timed))
         first = not page.known
+        across = place not in self._told
+        self._told.add(place)
         fresh, overlaps = page.news(in_order(ticks))
         events: list[Event] = []
         if items.history and not first:
             # A quote that is fetched beside the trades may have been another one meanwhile.
-            if overlaps and symbol in self._fresh and len(self._mapping.items) == 1:
+            if overlaps and across and len(self._mapping.items) == 1:
                 events.append(Unbroken(symbol))
             elif not overlaps and fresh:
-                events.append(Missing(symbol, fresh[0].ts_ns or 0, "page"))
-        self._fresh.discard(symbol)
+                events.append(Missing(symbol, fresh[0].ts_ns or 0, "page", across))
         if not (self._trades if is_trade else self._quotes):
             return [*events, NonTick("unwanted-trade" if is_trade else "unwanted-quote")]
         return [*events, *fresh]

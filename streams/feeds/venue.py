@@ -41,6 +41,9 @@ class Missing(NamedTuple):
     ts_ns: int
     """Ticks before this time are missing: that of the first one behind the hole."""
     reason: str
+    across: bool = False
+    """What is missing may have come while there was no connection: these are the first such numbers since. Where the
+    hole that the reconnect left is marked already, it is this one."""
 
 
 class Unbroken(NamedTuple):

@@ -11,10 +11,13 @@ from deploy.local import Endpoints
 from streams.errors import TopicError
 from streams.feeds.files import TickFile
 from streams.feeds.sample import COUNT, PATH
+from streams.feeds.simulator import VENUE
 from streams.kafka.admin import connected_admin
 from streams.kafka.topics import TICKS
+from streams.marks import ClockMark
 from streams.records import Tick
 from streams.settings import Settings
+from tests.streams.feeds.test_live_kills import whole_log
 
 
 def test_the_recording_begins_again_behind_its_end() -> None:
@@ -57,12 +60,18 @@ async def test_both_feeds_run_until_told_to_stop_with_every_tick_acknowledged(
     settings = await settings_with_ticks(services, topic_prefix)
     market, stop = Market(settings, Offer(speed=50.0, symbols=3, rate=300.0, seed=1)), asyncio.Event()
     running = asyncio.create_task(market.run(stop))
-    await reached(market, 200)
+    await reached(market, 500)
     stop.set()
     reports = await running
     assert len(reports) == 2
     assert all(report.sent == report.acknowledged > 0 for report in reports)
     assert market.acknowledged == sum(report.acknowledged for report in reports)
+    log = await whole_log(services, settings.topic(TICKS), 2)
+    ticks = [item for item in log if isinstance(item, Tick)]
+    assert len(ticks) == market.acknowledged, "marks of the clocks are not counted"
+    assert (
+        {item.clock for item in log if isinstance(item, ClockMark)} == {tick.clock for tick in ticks} == {"main", VENUE}
+    )
 
 
 async def test_the_real_symbol_alone(services: Endpoints, topic_prefix: str) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from streams.feeds.credentials import Credentials
-from streams.feeds.venue import Event, Missing, NonTick, Refused, Subscribed
+from streams.feeds.venue import Event, NonTick, Refused, Subscribed
 from streams.feeds.venues.adapter import time_ns
 from streams.feeds.venues.counted import CountedAdapter
 from streams.feeds.venues.instants import instant_ns
@@ -88,6 +88,8 @@ class Coinbase(CountedAdapter):
     ) -> None:
         super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
         self._awaited: dict[str, int] = {}
+        self._tickers: dict[str, int | None] = {}
+        """Symbol -> `sequence` of its newest ticker: every subscription begins with that one."""
 
     def _table(self, symbols: Sequence[str]) -> dict[str, str]:
         def translate(symbol: str) -> tuple[str, str]:
@@ -121,6 +123,9 @@ class Coinbase(CountedAdapter):
         if kind == "ticker":
             if message.best_bid is None or message.best_ask is None:
                 return (self._unreadable("invalid", "ticker without best_bid or best_ask", frame),)
+            if message.sequence is not None and message.sequence == self._tickers.get(symbol):
+                return (NonTick("resent"),)
+            self._tickers[symbol] = message.sequence
             return (
                 self._quote(
                     symbol,
@@ -165,7 +170,9 @@ class Coinbase(CountedAdapter):
         if awaited > self._ids.newest(symbol):
             ts_ns = time_ns(message.time, received_ns)
             self._ids.follow(symbol, awaited, ts_ns)
-            events.append(Missing(symbol, ts_ns, "sequence"))
+            events.append(self._missing(symbol, ts_ns))
+        elif message.last_trade_id == self._ids.newest(symbol):
+            self._told.add(symbol)
         self._awaited[symbol] = message.last_trade_id
         return events
 

@@ -27,22 +27,35 @@ class CountedAdapter(Adapter):
         super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
         self._ids = TradeIds()
         self._unproven: set[str] = set()
+        self._told: set[str] = set()
+        """Symbols whose count this connection has told."""
 
     def open(self) -> Sequence[str | bytes]:
         """Return the frames to send after connecting: none; from here on every symbol has to prove itself again."""
+        self._told.clear()
         if not self._quotes:
             self._unproven = {symbol for symbol in self._ours.values() if self._ids.knows(symbol)}
         return ()
 
     def _follow(self, symbol: str, trade_id: int, ts_ns: int, ids: TradeIds | None = None) -> tuple[Event, ...] | None:
         """Note a trade; return what goes before its tick, or None if it is no newer than the newest."""
-        missing = (ids or self._ids).follow(symbol, trade_id, ts_ns)
+        ids = ids or self._ids
+        missing = ids.follow(symbol, trade_id, ts_ns)
         if missing == AGAIN:
+            if trade_id == ids.newest(symbol):
+                self._told.add(symbol)
             return None
         if missing:
-            self._unproven.discard(symbol)
-            return (Missing(symbol, ts_ns, "sequence"),)
+            return (self._missing(symbol, ts_ns),)
+        self._told.add(symbol)
         return self._proven(symbol)
+
+    def _missing(self, symbol: str, ts_ns: int) -> Missing:
+        """Tell of a hole before `ts_ns`: across the reconnect where nothing was told since."""
+        across = symbol not in self._told
+        self._told.add(symbol)
+        self._unproven.discard(symbol)
+        return Missing(symbol, ts_ns, "sequence", across)
 
     def _proven(self, symbol: str) -> tuple[Event, ...]:
         """Say once a connection that nothing of a symbol was missed."""

@@ -151,7 +151,7 @@ class Kraken(CountedAdapter):
                 if trade.trade_id == self._ids.newest(trade.symbol):
                     events += self._proven(trade.symbol)
             elif trade.symbol in self._ours:
-                self._ids.follow(trade.symbol, trade.trade_id, instant_ns(trade.timestamp))
+                self._follow(trade.symbol, trade.trade_id, instant_ns(trade.timestamp))
         return events
 
     def _traded(self, trade: _Trade) -> Sequence[Event]:

@@ -241,6 +241,14 @@ async def test_no_address_at_all() -> None:
         assert SECRET not in str(caught.value)
 
 
+async def test_a_proxy_that_cannot_be_used_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    for address in (f"gopher://user:{SECRET}@h:1", f"socks5://user:{SECRET}@127.0.0.1:1"):
+        monkeypatch.setenv("socks_proxy", address)
+        with pytest.raises(ConfigError, match=r"feed echo: the proxy that the environment names") as caught:
+            await everything(WebSocketSource(Echo("ws://venue.example:1"), now_ns=lambda: 7))
+        assert SECRET not in str(caught.value)
+
+
 async def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with FrameServer(["1", "2"], [Cut(1, "close", 0)]) as server:
@@ -250,3 +258,11 @@ async def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> No
     assert SECRET not in str(error)
     assert shown(f"wss://user:{SECRET}@h.example:1/x?y={SECRET}") == "wss://h.example:1"
     assert shown("wss://[") == "the address"
+
+
+async def test_a_frame_that_is_too_large_is_called_so() -> None:
+    async with FrameServer(["1", "x" * (20 << 20)], []) as server:
+        said, error = await everything(source(Echo(server.url)))
+    assert said == ["1"]
+    assert error.reason == "closed"
+    assert "larger than the 16 MiB" in str(error)

@@ -200,7 +200,7 @@ def test_numbers_that_follow_prove_it_and_holes_are_named() -> None:
     assert receive("B", 1) == [Tick]
     assert receive("A", 9) == [Missing, Tick]
     tested.open()
-    assert receive("A", 9) == [Tick], "sent again: shows nothing"
+    assert receive("A", 9) == [NonTick], "sent again: shows nothing, and is no second trade"
     assert receive("A", 10) == [Unbroken, Tick]
     assert receive("A", 11) == [Tick], "said once"
     assert receive("B", 3) == [Missing, Tick]

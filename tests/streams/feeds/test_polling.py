@@ -113,7 +113,18 @@ async def test_after_a_failure_an_overlapping_page_proves_that_nothing_is_missin
     server.answers = [trades_page(2, 3)]
     assert (await answers(source, 1))[0][0] == Unbroken("A")
     server.answers = [trades_page(8)]
-    assert (await answers(source, 1))[0][0] == Missing("A", (AT_MS + 8) * 1_000_000, "page")
+    assert (await answers(source, 1))[0][0] == Missing("A", (AT_MS + 8) * 1_000_000, "page", across=True)
+
+
+async def test_after_a_failure_a_document_that_did_not_change_proves_it_too(server: Server) -> None:
+    source = feed(server)
+    server.answers = [trades_page(1, 2, headers={"ETag": '"a"'}), lambda _: web.Response(status=503)]
+    with pytest.raises(ConnectionLostError):
+        await answers(source, 2)
+    server.answers = [lambda _: web.Response(status=304), lambda _: web.Response(status=304), trades_page(8)]
+    first, second, third = await answers(source, 3)
+    assert (first, second) == ([NonTick("unchanged"), Unbroken("A")], [NonTick("unchanged")])
+    assert third[0] == Missing("A", (AT_MS + 8) * 1_000_000, "page"), "what is missing came later"
 
 
 async def test_equal_trades_on_one_page_are_two(server: Server) -> None:

@@ -49,3 +49,43 @@ def test_it_never_goes_back_and_promises_what_holds_for_nine_in_ten(moves: list[
         assert mark >= latest
         assert mark == max(latest, now + clock.lead_ns())
         latest = mark
+
+
+def test_what_a_venue_sends_first_may_be_old() -> None:
+    """Coinbase's first ticker is as old as the last match: the clock neither waits for it nor begins there."""
+    clock = VenueClock(1_000)
+    clock.opened(NOW)
+    for age_s in (3_000, 200, 700):
+        clock.note(NOW - age_s * S, NOW + 1)
+    assert clock.lead_ns() == -200 * S - 1, "nothing better is known: the youngest says what has passed"
+    clock.note(NOW + S, NOW + S + 5)
+    assert clock.lead_ns() == -5, "one tick of now says more than all of them"
+    mark = clock.mark_ns(NOW + 2 * S)
+    clock.opened(NOW + 100 * S)
+    for n in range(60):
+        clock.note(NOW + n * S, NOW + 100 * S + n)
+    assert clock.mark_ns(NOW + 101 * S) == mark + 99 * S, "a reconnect that brings the trades of the absence does not"
+
+
+def test_a_feed_that_is_delayed_is_no_history() -> None:
+    clock = VenueClock(1_000)
+    clock.opened(NOW)
+    for n in range(30):
+        clock.note(NOW + (n - 900) * S, NOW + n * S)
+        assert clock.lead_ns() == -900 * S
+    clock.opened(NOW + 100 * S)
+    clock.note(NOW + (100 - 900) * S, NOW + 100 * S)
+    assert clock.mark_ns(NOW + 100 * S) == NOW + (100 - 900 - 1) * S
+
+
+@given(st.integers(-5_000, 5_000).filter(lambda step: abs(step) > 1), st.integers(0, 400), st.integers(-900, 900))
+def test_the_wall_clock_is_set_and_the_venue_goes_on(step_s: int, ticks: int, lead_s: int) -> None:
+    clock = VenueClock(1_000)
+    for n in range(ticks):
+        clock.note(NOW + n + lead_s * S, NOW + n)
+    first = clock.mark_ns(NOW + S, S)
+    assert clock.mark_ns(NOW + (2 + step_s) * S, 2 * S) == first + S
+    assert clock.mark_ns(NOW + (3 + step_s) * S, 3 * S) == first + 2 * S
+    for n in range(10):
+        clock.note(NOW + (4 + step_s) * S + n, NOW + (4 + step_s) * S + n)
+    assert clock.mark_ns(NOW + (5 + step_s) * S, 5 * S) == max(first + 2 * S, NOW + (4 + step_s) * S)

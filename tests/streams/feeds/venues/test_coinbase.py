@@ -188,3 +188,39 @@ def test_what_cannot_be_read_is_told(message: object, reason: str) -> None:
     event = one(adapter("coinbase"), message)
     assert isinstance(event, Unreadable)
     assert event.reason == reason
+
+
+def test_the_ticker_that_every_subscription_begins_with_is_a_quote_once() -> None:
+    venue = adapter("coinbase")
+    tick(venue, TICKER)
+    venue.open()
+    assert kind(venue, TICKER) == "resent"
+    assert tick(venue, TICKER | {"sequence": 37475248784}).bid == 1285.04
+
+
+def test_whether_a_hole_is_from_before_the_connection() -> None:
+    venue = adapter("coinbase")
+    tick(venue, match(10))
+    venue.open()
+    (hole, _) = received(venue, match(13))
+    assert isinstance(hole, Missing)
+    assert hole.across, "nobody listened"
+    (hole, _) = received(venue, match(15))
+    assert isinstance(hole, Missing)
+    assert not hole.across
+    venue.open()
+    kind(venue, match(15, type="last_match"))
+    (hole, _) = received(venue, match(17))
+    assert isinstance(hole, Missing)
+    assert not hole.across, "the newest trade came at the beginning: 16 is missing since"
+    venue.open()
+    kind(venue, beat(18))
+    (_, hole) = received(venue, beat(18))
+    assert isinstance(hole, Missing)
+    assert hole.across
+    venue.open()
+    kind(venue, beat(18))
+    kind(venue, beat(19))
+    (_, hole) = received(venue, beat(19))
+    assert isinstance(hole, Missing)
+    assert not hole.across, "the first heartbeat said that nothing was missing until then"
