@@ -1,28 +1,21 @@
 """The mapping file of a JSON WebSocket: a feed of any venue by some lines of TOML."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from streams.errors import ConfigError
 from streams.feeds.json_items import KEYS, ItemMapping
 from streams.feeds.json_path import MISSING, getter
+from streams.feeds.mapping_file import MappingFile, Types, check_entries
 
 DEFAULT_QUIET_S: Final = 60.0
 DEFAULT_HEARTBEAT_S: Final = 20.0
-_TOP: Final[dict[str, type | tuple[type, ...]]] = {
-    "name": str,
-    "url": str,
+_OWN: Final[dict[str, Types]] = {
     "quiet_s": (int, float),
     "heartbeat": str,
     "heartbeat_s": (int, float),
     "subscribe": list,
-    "symbol_join": str,
-    "symbol_case": str,
-    "headers": dict,
-    "symbols": dict,
     "message": list,
 }
 _OF_MESSAGE: Final = ("match", "kind", "contiguous", "answer", "fatal")
@@ -56,58 +49,20 @@ class MessageRule:
         return True
 
 
-@dataclass(frozen=True)
-class JsonMapping:
+@dataclass(frozen=True, kw_only=True)
+class JsonMapping(MappingFile):
     """A whole mapping file, checked. docs/feeds.md shows one."""
 
-    name: str
-    url: str
     rules: tuple[MessageRule, ...]
     subscribe: tuple[str, ...] = ()
-    headers: Mapping[str, str | Mapping[str, str]] | None = None
-    symbols: Mapping[str, str] | None = None
-    symbol_join: str | None = None
-    symbol_case: str | None = None
     quiet_s: float = DEFAULT_QUIET_S
     heartbeat: str | None = None
     heartbeat_s: float = DEFAULT_HEARTBEAT_S
 
     @classmethod
-    def load(cls, path: Path | str) -> "JsonMapping":
-        """Read and check a mapping file.
-
-        Raises:
-            ConfigError: naming the file, the entry, its value and the remedy.
-        """
-        try:
-            table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}; name a readable mapping file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: no TOML ({error}); correct it") from None
-        return cls.of(table, str(path))
-
-    @classmethod
-    def of(cls, table: Mapping[str, Any], where: str) -> "JsonMapping":
-        """Check the tables of a mapping file.
-
-        Raises:
-            ConfigError: as `load`.
-        """
-        for key, value in table.items():
-            wanted = _TOP.get(key)
-            if wanted is None:
-                raise ConfigError(f"{where}: unknown entry {key!r}; known are {', '.join(_TOP)}")
-            if not isinstance(value, wanted) or isinstance(value, bool):
-                raise ConfigError(f"{where}: {key}={value!r} has the wrong type; see docs/feeds.md")
-        for key in ("name", "url", "message"):
-            if not table.get(key):
-                raise ConfigError(f"{where}: {key} is missing: every mapping has one")
-        for key in ("quiet_s", "heartbeat_s"):
-            if key in table and not 0 < table[key] < 1e6:
-                raise ConfigError(f"{where}: {key}={table[key]}: give seconds above 0")
-        if table.get("symbol_case", "upper") not in ("upper", "lower"):
-            raise ConfigError(f"{where}: symbol_case={table['symbol_case']!r}: give upper or lower")
+    def of(cls, table: Mapping[str, Any], where: str) -> Self:
+        """Check the tables of a mapping file; see MappingFile.of."""
+        check_entries(table, where, _OWN, required=("name", "url", "message"), seconds=("quiet_s", "heartbeat_s"))
         if not all(isinstance(frame, str) for frame in table.get("subscribe", ())):
             raise ConfigError(f"{where}: subscribe={table['subscribe']!r}: give a list of texts")
         rules = tuple(

@@ -1,7 +1,6 @@
 """Any JSON WebSocket as a venue, by its mapping file."""
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -10,9 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from streams.errors import ConfigError
-from streams.feeds.credentials import KEY, SECRET, Credentials
+from streams.feeds.credentials import Credentials
 from streams.feeds.holes import SEQUENCE
 from streams.feeds.json_mapping import JsonMapping, MessageRule
+from streams.feeds.mapping_file import secrets_of
 from streams.feeds.tick_fields import is_symbol
 from streams.feeds.venue import Event, Missing, NonTick, Refused, Send, Subscribed, Unbroken, Unreadable
 from streams.feeds.venues.trade_ids import AGAIN, TradeIds
@@ -46,9 +46,9 @@ class JsonVenue:
         self._mapping = mapping
         self._quotes, self._trades = quotes, trades
         self._url = url or mapping.url
-        self._secrets = _secrets(credentials)
-        self._headers = _headers(mapping, self._secrets, os.environ if env is None else env)
-        self._theirs = {symbol: self._translate(symbol) for symbol in symbols}
+        self._secrets = secrets_of(credentials)
+        self._headers = mapping.filled_headers(self._secrets, env)
+        self._theirs = {symbol: self._mapping.theirs(symbol) for symbol in symbols}
         self._ours = {theirs: ours for ours, theirs in self._theirs.items()}
         self._check(symbols)
         self._only = symbols[0] if len(self._theirs) == 1 else None
@@ -70,14 +70,6 @@ class JsonVenue:
         nameless = [rule for rule in self._mapping.rules if rule.items is not None and not rule.items.names_symbol]
         if nameless and len(self._theirs) > 1:
             raise ConfigError(f"{nameless[0].where} names no symbol: give its path, or feed one symbol a process")
-
-    def _translate(self, symbol: str) -> str:
-        mapping = self._mapping
-        found = (mapping.symbols or {}).get(symbol)
-        if found is not None:
-            return str(found)
-        text = symbol if mapping.symbol_join is None else symbol.replace("/", mapping.symbol_join)
-        return {"upper": text.upper(), "lower": text.lower()}.get(mapping.symbol_case or "", text)
 
     def symbols(self) -> tuple[str, ...]:
         """Return the symbols as they stand on the ticks."""
@@ -181,29 +173,3 @@ class JsonVenue:
 def _number(event: Tick | Unreadable) -> int:
     """The place of an item in its message: by number, whichever way the venue lists them; one without goes first."""
     return event.seq if isinstance(event, Tick) and isinstance(event.seq, int) else -1
-
-
-def _secrets(credentials: Credentials | None) -> dict[str, str]:
-    if credentials is None:
-        return {}
-    found = {"key": credentials.key.get_secret_value()}
-    if credentials.secret is not None:
-        found["secret"] = credentials.secret.get_secret_value()
-    return found
-
-
-def _headers(mapping: JsonMapping, secrets: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
-    known = {KEY: secrets.get("key"), SECRET: secrets.get("secret")}
-    headers = {}
-    for header, value in (mapping.headers or {}).items():
-        if isinstance(value, str):
-            headers[header] = value
-            continue
-        variable = value.get("env") if isinstance(value, dict) and set(value) == {"env"} else None
-        if not isinstance(variable, str):
-            raise ConfigError(f"feed {mapping.name}: header {header}: give a text, or {{ env = 'VARIABLE' }}")
-        text = known.get(variable) or env.get(variable)
-        if not text:
-            raise ConfigError(f"feed {mapping.name}: header {header} wants {variable}, which is not set: set it")
-        headers[header] = text
-    return headers

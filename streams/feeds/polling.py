@@ -17,7 +17,8 @@ import msgspec
 from streams.errors import ConfigError, FatalError
 from streams.feeds.connection import ConnectionLostError, shown
 from streams.feeds.credentials import Credentials
-from streams.feeds.poll_mapping import PolledItems, PollMapping, secrets_of
+from streams.feeds.mapping_file import secrets_of
+from streams.feeds.poll_mapping import PolledItems, PollMapping
 from streams.feeds.poll_news import Page, in_order
 from streams.feeds.tick_fields import is_symbol
 from streams.feeds.venue import Event, Missing, NonTick, Unbroken, Unreadable

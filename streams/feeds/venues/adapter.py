@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Required, TypedDict
 
 import msgspec
 from msgspec import Raw
@@ -19,6 +19,15 @@ ALL_DAY_S: Final = 86_400.0
 
 _MAX_NS: Final = 2**63
 _SHOWN: Final = 160
+
+
+class Options(TypedDict, total=False):
+    """What the constructor of every adapter takes beside the symbols."""
+
+    credentials: Required[Credentials | None]
+    quotes: bool
+    trades: bool
+    url: str | None
 
 
 class Adapter:

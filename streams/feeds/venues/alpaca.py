@@ -10,14 +10,14 @@ https://docs.alpaca.markets/docs/real-time-stock-pricing-data and .../streaming-
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Unpack
 
 import msgspec
 from msgspec import Raw, Struct
 
-from streams.feeds.credentials import Credentials, required
+from streams.feeds.credentials import required
 from streams.feeds.venue import Event, NonTick, Refused, Send, Subscribed
-from streams.feeds.venues.adapter import Adapter, shortened
+from streams.feeds.venues.adapter import Adapter, Options, shortened
 from streams.feeds.venues.instants import instant_ns
 from streams.feeds.venues.symbols import table, ticker
 
@@ -92,17 +92,9 @@ class Alpaca(Adapter):
     name = "alpaca"
     address = "wss://stream.data.alpaca.markets/v2/iex"
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        *,
-        credentials: Credentials | None,
-        quotes: bool = True,
-        trades: bool = True,
-        url: str | None = None,
-    ) -> None:
-        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
-        self._credentials = required(credentials, self.name, secret=True)
+    def __init__(self, symbols: Sequence[str], **options: Unpack[Options]) -> None:
+        super().__init__(symbols, **options)
+        self._credentials = required(options["credentials"], self.name, secret=True)
 
     def _table(self, symbols: Sequence[str]) -> dict[str, str]:
         def translate(symbol: str) -> tuple[str, str]:

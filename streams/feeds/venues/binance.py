@@ -15,15 +15,14 @@ https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Unpack
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from streams.errors import ConfigError
-from streams.feeds.credentials import Credentials
 from streams.feeds.venue import Event, NonTick, Refused, Subscribed, Unreadable
-from streams.feeds.venues.adapter import epoch_ns, shortened
+from streams.feeds.venues.adapter import Options, epoch_ns, shortened
 from streams.feeds.venues.counted import CountedAdapter
 from streams.feeds.venues.symbols import spot, table
 from streams.feeds.venues.trade_ids import TradeIds
@@ -112,17 +111,9 @@ class Binance(CountedAdapter):
     address = "wss://stream.binance.com:9443/stream"
     options = "&timeUnit=MICROSECOND"
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        *,
-        credentials: Credentials | None,
-        quotes: bool = True,
-        trades: bool = True,
-        url: str | None = None,
-    ) -> None:
-        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
-        kinds = ("trade",) * trades + ("bookTicker",) * quotes
+    def __init__(self, symbols: Sequence[str], **options: Unpack[Options]) -> None:
+        super().__init__(symbols, **options)
+        kinds = ("trade",) * self._trades + ("bookTicker",) * self._quotes
         self._streams = [f"{theirs.lower()}@{kind}" for theirs in self._ours for kind in kinds]
         if len(self._streams) > MAX_STREAMS:
             raise ConfigError(

@@ -12,14 +12,13 @@ https://docs.cdp.coinbase.com/exchange/websocket-feed/channels
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, Unpack
 
 import msgspec
 from msgspec import Struct
 
-from streams.feeds.credentials import Credentials
 from streams.feeds.venue import Event, NonTick, Refused, Subscribed
-from streams.feeds.venues.adapter import time_ns
+from streams.feeds.venues.adapter import Options, time_ns
 from streams.feeds.venues.counted import CountedAdapter
 from streams.feeds.venues.instants import instant_ns
 from streams.feeds.venues.symbols import spot, table
@@ -77,16 +76,8 @@ class Coinbase(CountedAdapter):
     quiet_s = 10.0
     address = "wss://ws-feed.exchange.coinbase.com"
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        *,
-        credentials: Credentials | None,
-        quotes: bool = True,
-        trades: bool = True,
-        url: str | None = None,
-    ) -> None:
-        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
+    def __init__(self, symbols: Sequence[str], **options: Unpack[Options]) -> None:
+        super().__init__(symbols, **options)
         self._awaited: dict[str, int] = {}
         self._tickers: dict[str, int | None] = {}
         """Symbol -> `sequence` of its newest ticker: every subscription begins with that one."""

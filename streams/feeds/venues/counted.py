@@ -1,10 +1,10 @@
 """Venues that count each symbol's trades one by one: every hole shows, also one across a reconnect."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
-from streams.feeds.credentials import Credentials
 from streams.feeds.venue import Event, Missing, Unbroken
-from streams.feeds.venues.adapter import Adapter
+from streams.feeds.venues.adapter import Adapter, Options
 from streams.feeds.venues.trade_ids import AGAIN, TradeIds
 
 
@@ -15,16 +15,8 @@ class CountedAdapter(Adapter):
     itself where a venue begins with its newest. Of quotes they prove nothing, so it is said only where none are wanted.
     """
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        *,
-        credentials: Credentials | None,
-        quotes: bool = True,
-        trades: bool = True,
-        url: str | None = None,
-    ) -> None:
-        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
+    def __init__(self, symbols: Sequence[str], **options: Unpack[Options]) -> None:
+        super().__init__(symbols, **options)
         self._ids = TradeIds()
         self._unproven: set[str] = set()
         self._told: set[str] = set()

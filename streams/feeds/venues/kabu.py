@@ -21,15 +21,15 @@ of futures and options 2 (all day), 23 (day), 24 (night). The tick has the code 
 
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Unpack
 
 import aiohttp
 import msgspec
 
 from streams.errors import ConfigError, RetryError
-from streams.feeds.credentials import Credentials, required
+from streams.feeds.credentials import required
 from streams.feeds.venue import Event, NonTick
-from streams.feeds.venues.adapter import ALL_DAY_S, Adapter
+from streams.feeds.venues.adapter import ALL_DAY_S, Adapter, Options
 from streams.feeds.venues.instants import instant_ns
 from streams.feeds.venues.kabu_board import Board, quote_conditions, trade_condition
 from streams.feeds.venues.symbols import table
@@ -63,18 +63,10 @@ class Kabu(Adapter):
     heartbeat_s = ALL_DAY_S
     address = "ws://localhost:18080/kabusapi/websocket"
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        *,
-        credentials: Credentials | None,
-        quotes: bool = True,
-        trades: bool = True,
-        url: str | None = None,
-    ) -> None:
+    def __init__(self, symbols: Sequence[str], **options: Unpack[Options]) -> None:
         self._exchanges: dict[str, int] = {}
-        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
-        self._credentials = required(credentials, self.name)
+        super().__init__(symbols, **options)
+        self._credentials = required(options["credentials"], self.name)
         if len(self._ours) > MAX_SYMBOLS:
             raise ConfigError(f"feed {self.name}: {len(self._ours)} symbols, kabu STATION pushes {MAX_SYMBOLS} at most")
         self._last: dict[str, _Last] = {}

@@ -10,14 +10,13 @@ https://docs.kraken.com/api/docs/websocket-v2/trade and .../ticker
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Unpack
 
 import msgspec
 from msgspec import Raw, Struct
 
-from streams.feeds.credentials import Credentials
 from streams.feeds.venue import Event, NonTick, Refused, Subscribed
-from streams.feeds.venues.adapter import time_ns
+from streams.feeds.venues.adapter import Options, time_ns
 from streams.feeds.venues.counted import CountedAdapter
 from streams.feeds.venues.instants import instant_ns
 from streams.feeds.venues.symbols import spot, table
@@ -82,16 +81,8 @@ class Kraken(CountedAdapter):
     heartbeat_s = 30.0
     address = "wss://ws.kraken.com/v2"
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        *,
-        credentials: Credentials | None,
-        quotes: bool = True,
-        trades: bool = True,
-        url: str | None = None,
-    ) -> None:
-        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
+    def __init__(self, symbols: Sequence[str], **options: Unpack[Options]) -> None:
+        super().__init__(symbols, **options)
         self._confirmed: set[tuple[str, str]] = set()
 
     def _table(self, symbols: Sequence[str]) -> dict[str, str]:

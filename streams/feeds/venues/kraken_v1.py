@@ -10,14 +10,13 @@ https://docs.kraken.com/api/docs/websocket-v1/trade and .../spread
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import msgspec
 from msgspec import Raw, Struct
 
-from streams.feeds.credentials import Credentials
 from streams.feeds.venue import Event, NonTick, Refused, Subscribed
-from streams.feeds.venues.adapter import Adapter
+from streams.feeds.venues.adapter import Adapter, Options
 from streams.feeds.venues.symbols import spot, table
 from streams.records import Side
 
@@ -77,16 +76,8 @@ class KrakenV1(Adapter):
     heartbeat_s = 30.0
     address = "wss://ws.kraken.com"
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        *,
-        credentials: Credentials | None,
-        quotes: bool = True,
-        trades: bool = True,
-        url: str | None = None,
-    ) -> None:
-        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
+    def __init__(self, symbols: Sequence[str], **options: Unpack[Options]) -> None:
+        super().__init__(symbols, **options)
         self._newest_ns: dict[str, int] = {}
         self._before_ns: dict[str, int] = {}
         self._confirmed: set[tuple[str, str]] = set()

@@ -10,14 +10,14 @@ https://massive.com/docs/websocket/stocks/trades and .../quotes
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Unpack
 
 import msgspec
 from msgspec import Raw, Struct
 
-from streams.feeds.credentials import Credentials, required
+from streams.feeds.credentials import required
 from streams.feeds.venue import Event, NonTick, Refused, Send, Subscribed
-from streams.feeds.venues.adapter import Adapter, epoch_ns, shortened
+from streams.feeds.venues.adapter import Adapter, Options, epoch_ns, shortened
 from streams.feeds.venues.symbols import table, ticker
 
 _OTHERS: Final = {"A": "bar", "AM": "bar", "LULD": "luld", "FMV": "fair-value", "NOI": "imbalance"}
@@ -73,17 +73,9 @@ class Polygon(Adapter):
     name = "polygon"
     address = "wss://socket.massive.com/stocks"
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        *,
-        credentials: Credentials | None,
-        quotes: bool = True,
-        trades: bool = True,
-        url: str | None = None,
-    ) -> None:
-        super().__init__(symbols, credentials=credentials, quotes=quotes, trades=trades, url=url)
-        self._credentials = required(credentials, self.name)
+    def __init__(self, symbols: Sequence[str], **options: Unpack[Options]) -> None:
+        super().__init__(symbols, **options)
+        self._credentials = required(options["credentials"], self.name)
         self._confirmed: set[str] = set()
 
     def _table(self, symbols: Sequence[str]) -> dict[str, str]:
