@@ -149,7 +149,7 @@ class Healing:
 
     def _refill(self, partition: int, view: _View, why: str) -> None:
         view.checkpoints_left = CHECKPOINTS
-        if view.task is not None:
+        if view.task is not None and not view.task.done():
             view.again = True
         elif self._views.get(partition) is view:
             view.why = why
@@ -161,7 +161,8 @@ class Healing:
         view.task.add_done_callback(lambda task: self._ended(partition, view, task))
 
     def _ended(self, partition: int, view: _View, task: "asyncio.Task[None]") -> None:
-        view.task, view.remaining = None, 0
+        if view.task is task:  # else one that began as this one ended
+            view.task, view.remaining = None, 0
         if not task.cancelled() and (error := task.exception()) is not None:
             # A fault of ours: the stream goes on, and the view is whole again after the next assignment.
             log.critical("features[%d] is not filled from the topic any more", partition, exc_info=error)

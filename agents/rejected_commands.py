@@ -84,7 +84,7 @@ async def run_requeue(settings: Settings, selection: Selection, *, limit: int, a
     ticks, topic, n = settings.topic(TICKS), settings.topic(REJECTED), settings.partitions
     async with _log(settings) as log:
         found = await find(log, topic, n, selection, limit=limit)
-        plan = await plan_requeue(log, found.records, rejected=topic, ticks=ticks, partitions=n, again=again)
+        plan = await plan_requeue(log, found.records, ticks=ticks, partitions=n, again=again)
     steps = [f"  {step}" for step in plan.steps]
     if found.total > len(found.records):
         steps.append(f"  leave out the {found.total - len(found.records)} oldest: --limit is {limit}")

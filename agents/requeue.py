@@ -1,4 +1,6 @@
-"""Puts rejected records back into `ticks`, each once: a copy says in a header which rejected record it is of.
+"""Puts rejected ticks back into `ticks`, each once: a copy says in a header which record of `ticks` it is of.
+
+A tick may be in the rejects twice, for a crash may leave a copy; that is why the original is named and not the reject.
 
 Before anything is sent, the partitions that it goes to are read for such headers, from behind the originals on: what
 is there already is left out, however the run before this one ended. A copy is a new record with an offset and a time of
@@ -20,7 +22,7 @@ from streams.headers import header
 from streams.kafka.rejects import Log, Rejected, records_of
 
 REQUEUED: Final = "requeued"
-"""Header of a copy: topic, partition and offset of the rejected record."""
+"""Header of a copy: topic, partition and offset of the original."""
 IN_FLIGHT: Final = 1_000
 """Records that wait for their acknowledgement."""
 CLOCKS_APART_MS: Final = 3_600_000
@@ -48,6 +50,10 @@ class RequeuePlan:
     """Selected, and put back before."""
     foreign: int
     """Selected, and not of `topic`."""
+    twice: int = 0
+    """Selected, and of an original of which another one was selected."""
+    nowhere: int = 0
+    """Selected, and their headers do not say where the original was."""
 
     @property
     def steps(self) -> list[str]:
@@ -59,42 +65,58 @@ class RequeuePlan:
             said.append(f"leave out {self.done} that were put back before")
         if self.foreign:
             said.append(f"leave out {self.foreign} that are of another topic")
+        if self.twice:
+            said.append(f"leave out {self.twice} that are copies of others")
+        if self.nowhere:
+            said.append(f"leave out {self.nowhere} whose headers do not say where the original was")
         return said
 
 
 async def plan_requeue(
-    log: Log, records: Sequence[Rejected], *, rejected: str, ticks: str, partitions: int, again: bool
+    log: Log, records: Sequence[Rejected], *, ticks: str, partitions: int, again: bool
 ) -> RequeuePlan:
-    """Look what is to be done; `rejected`, `ticks`: names of the topics. `again`: also what was put back before."""
-    ours = [one for one in records if one.topic == ticks]
+    """Look what is to be done; `ticks`: name of the topic. `again`: also what was put back before."""
+    placed = [one for one in records if 0 <= one.source_partition < partitions and one.source_offset >= 0]
+    ours = [one for one in placed if one.topic == ticks]
+    # By its bytes too: a topic that was made anew has the same places with other ticks.
+    once = {(one.source_partition, one.source_offset, one.key, one.value): one for one in ours}
     copies = [
-        Copy(one, _target(one, partitions), f"{rejected}-{one.partition}-{one.offset}".encode())
-        for one in sorted(ours, key=lambda one: (one.source_partition, one.source_offset))
+        Copy(one, _target(one, partitions), f"{ticks}-{one.source_partition}-{one.source_offset}".encode())
+        for one in sorted(once.values(), key=lambda one: (one.source_partition, one.source_offset))
     ]
     there = set() if again else await _there(log, ticks, copies)
-    left = tuple(copy for copy in copies if copy.name not in there)
-    return RequeuePlan(ticks, left, len(copies) - len(left), len(records) - len(ours))
+    left = tuple(copy for copy in copies if (copy.name, copy.of.value) not in there)
+    return RequeuePlan(
+        ticks,
+        left,
+        done=len(copies) - len(left),
+        foreign=len(placed) - len(ours),
+        twice=len(ours) - len(copies),
+        nowhere=len(records) - len(placed),
+    )
 
 
 def _target(one: Rejected, partitions: int) -> int:
     return one.source_partition if one.key is None else partition_of(one.key, partitions)
 
 
-async def _there(log: Log, ticks: str, copies: Sequence[Copy]) -> set[bytes]:
-    """Names of the copies that the log has."""
+async def _there(log: Log, ticks: str, copies: Sequence[Copy]) -> set[tuple[bytes, bytes | None]]:
+    """Names and values of the copies that the log has."""
     by_target: defaultdict[int, list[Copy]] = defaultdict(list)
     for copy in copies:
         by_target[copy.partition].append(copy)
     found = set()
     for partition, group in by_target.items():
+        tp = TopicPartition(ticks, partition)
+        _, end = await log.bounds(tp)
         begin, since_ms = 0, None
-        if all(copy.of.source_partition == partition for copy in group):
+        if all(copy.of.source_partition == partition and copy.of.source_offset < end for copy in group):
             begin = min(copy.of.source_offset for copy in group) + 1
         else:
             since_ms = min(copy.of.ts_ms for copy in group) - CLOCKS_APART_MS
-        async for record in records_of(log, TopicPartition(ticks, partition), since_ms=since_ms, begin=begin):
+        async for record in records_of(log, tp, since_ms=since_ms, begin=begin):
             if record.headers and (name := header(record.headers, REQUEUED)) is not None:
-                found.add(name)
+                found.add((name, record.value))
     return found
 
 

@@ -22,9 +22,10 @@ from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import FEATURES
 from streams.settings import Settings
 from tables.feature_store import RealTimeFeatureStore
-from tables.features.active import BASE, FeatureActive
+from tables.features.active import FeatureActive
 from tables.features.clear import clear_features
 from tables.features.healing import Healed
+from tables.features.keys import BASE
 from tables.features.setup import budget_for, client_for, healer_for, store_for, verifier_for
 from tables.features.usage import megabytes
 

@@ -55,8 +55,15 @@ class Keys:
 
     def name_of(self, key: str) -> str | None:
         """Name of the reader who has `key`, None for nobody's. It takes as long for any key, right or wrong."""
+        return self._name_of(_hash(key))
+
+    def pass_for(self, key: str) -> Callable[[], bool]:
+        """Says, whenever it is asked, whether `key` is still valid: what goes on for hours ends with its key."""
+        given = _hash(key)
+        return lambda: self._name_of(given) is not None
+
+    def _name_of(self, given: bytes) -> str | None:
         self._look()
-        given = sha256(key.encode("utf-8", "surrogateescape")).digest()
         found = None
         for name, known in self._hashes:
             if hmac.compare_digest(given, known):
@@ -81,7 +88,8 @@ class Keys:
 
 
 class Access:
-    """ASGI middleware: answers 401 unless a key is there, and writes the reader's name to `scope["state"]`."""
+    """ASGI middleware: answers 401 unless a key is there, and writes the reader's name (`reader`), and what says
+    whether the key is still valid (`may_read`), to `scope["state"]`."""
 
     def __init__(self, app: ASGIApp, keys: Keys) -> None:
         self._app = app
@@ -90,7 +98,8 @@ class Access:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass."""
         if scope["type"] == "http" and scope["path"] not in PUBLIC:
-            name = self._keys.name_of(_presented(Headers(scope=scope)))
+            key = _presented(Headers(scope=scope))
+            name = self._keys.name_of(key)
             if name is None:
                 refusal = problem(
                     401,
@@ -100,7 +109,8 @@ class Access:
                 )
                 await refusal(scope, receive, send)
                 return
-            scope.setdefault("state", {})["reader"] = name
+            state = scope.setdefault("state", {})
+            state["reader"], state["may_read"] = name, self._keys.pass_for(key)
         await self._app(scope, receive, send)
 
 
@@ -110,6 +120,10 @@ def _presented(headers: Headers) -> str:
         return key
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _hash(key: str) -> bytes:
+    return sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -1,7 +1,7 @@
 """The response that sends the events of one mailbox until its reader goes, or does not read any more."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.responses import Response
@@ -19,7 +19,7 @@ _HEARTBEAT: Final = b": heartbeat\n\n"
 
 
 class EventStream(Response):
-    """Server-sent events of `box`.
+    """Server-sent events of `box`, for as long as `may_read` says yes.
 
     While a reader does not take what was sent, nothing more is sent: what comes meanwhile replaces what waits.
     """
@@ -35,6 +35,7 @@ class EventStream(Response):
         heartbeat_s: float = HEARTBEAT_S,
         slow_s: float = SLOW_S,
         longest_s: float | None = None,
+        may_read: Callable[[], bool] = lambda: True,
     ) -> None:
         # Proxies must not gather it: nginx listens to this header.
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -45,6 +46,7 @@ class EventStream(Response):
         self._heartbeat_s = heartbeat_s
         self._slow_s = slow_s
         self._longest_s = longest_s
+        self._may_read = may_read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Send until the end."""
@@ -67,7 +69,7 @@ class EventStream(Response):
     async def _send(self, send: Send) -> bool:
         """Whether the reader still took what was sent when the stream was ended."""
         body = _RETRY
-        while not self._box.closed:
+        while not self._box.closed and self._may_read():
             if not await self._within(send({"type": "http.response.body", "body": body, "more_body": True})):
                 self._metrics.dropped.inc()
                 return False

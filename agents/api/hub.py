@@ -62,6 +62,8 @@ class Hub:
         self._wake = asyncio.Event()
         self._up: bool | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
+        """Of whoever follows: the one before closes its connections first, or it would close those of the next."""
 
     def __len__(self) -> int:
         return len(self._boxes)
@@ -111,10 +113,16 @@ class Hub:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-            await self._changes.close()
-        self._up = None
 
     async def _follow(self) -> None:
+        async with self._turn:
+            try:
+                await self._follow_on()
+            finally:
+                self._up = None
+                await self._changes.close()
+
+    async def _follow_on(self) -> None:
         waits = delays(random.Random())  # noqa: S311 - spreads attempts, guards no secret
         while True:
             listening: asyncio.Task[None] | None = None

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from agents.api.answers import encoded, signal_of
+from streams.records import FLAG_NAMES, STALE
 from tables.features.answers import LatestFeatures
 from tables.features.freshness import worst
 from tables.signals.reads import LatestSignal
@@ -28,10 +29,15 @@ class Event:
 
     @property
     def id(self) -> str:
-        """For Last-Event-ID: kind and id of the record; empty where there is none."""
+        """For Last-Event-ID: kind and id of the record, and how many of its values are stale by now, or that it has
+        expired, where that is so; empty where there is none."""
         if self.answer is None:
             return ""
-        return f"{self.kind}:{self.answer.id if isinstance(self.answer, LatestFeatures) else self.answer.signal.id}"
+        if isinstance(self.answer, LatestSignal):
+            return f"{self.kind}:{self.answer.signal.id}{':expired' if self.answer.expired else ''}"
+        # Of one record more and more values are stale, so their number says which.
+        stale = sum(flag == FLAG_NAMES[STALE] for flag in self.answer.flags.values())
+        return f"{self.kind}:{self.answer.id}{f':{stale}-stale' if stale else ''}"
 
     def same_as(self, other: "Event | None") -> bool:
         """Whether it says nothing that `other` did not: the same record, to be judged alike."""

@@ -17,14 +17,18 @@ _STYLE: Final = """
 :root{color-scheme:light dark;--line:#8884;--dim:#8888;--soft:#8881}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 code,pre{font:14px/1.45 ui-monospace,monospace}
-pre{background:var(--soft);padding:.7rem;overflow-x:auto;border-radius:4px}
+pre{background:var(--soft);padding:.7rem;white-space:pre-wrap;border-radius:4px}
+pre,h3,nav td,td:last-child{overflow-wrap:anywhere}
 h1{margin-bottom:0}h2{border-bottom:1px solid var(--line);margin-top:2.5rem}
 section{border:1px solid var(--line);border-radius:6px;padding:.2rem 1rem 1rem;margin:1rem 0}
-h3 b{display:inline-block;min-width:3.5rem}h3{margin:.8rem 0 .3rem}
+b{display:inline-block;min-width:4rem}h3{margin:.8rem 0 .3rem}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;
 border-bottom:1px solid var(--line)}small{opacity:.75}a{color:inherit}
-nav a{margin-right:1rem}summary{cursor:pointer;margin:.5rem 0}
+section>p:first-of-type{font-weight:600}td:last-child{width:45%}
+nav a{margin-right:1rem}nav td:last-child{width:auto}
 """
+_SAID: Final = {"Successful Response": "OK"}
+"""FastAPI's words -> ours."""
 
 
 def page_of(document: dict[str, Any]) -> str:
@@ -39,11 +43,16 @@ def _parts(document: dict[str, Any]) -> Iterator[str]:
     yield f"<title>{escape(info['title'])}</title><style>{_STYLE}</style></head><body>"
     yield f"<h1>{escape(info['title'])}</h1><p>{escape(info.get('summary', ''))}</p>"
     yield from (f"<p>{_words(text)}</p>" for text in info.get("description", "").strip().split("\n\n"))
-    yield '<nav><a href="/openapi.json">openapi.json</a><a href="#schemas">Answers</a></nav>'
     groups: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             groups.setdefault(operation["tags"][0], []).append((method.upper(), path, operation))
+    groups = {name: sorted(operations, key=lambda operation: operation[1]) for name, operations in groups.items()}
+    yield '<nav><p><a href="/openapi.json">openapi.json</a><a href="#schemas">Answers</a></p><table>'
+    for method, path, operation in (one for operations in groups.values() for one in operations):
+        yield f'<tr><td><b>{method}</b><a href="#{escape(operation["operationId"])}"><code>{escape(path)}</code></a>'
+        yield f"<td>{escape(operation.get('summary', ''))}</tr>"
+    yield "</table></nav>"
     for group, operations in groups.items():
         yield f"<h2>{escape(group.capitalize())}</h2>"
         for method, path, operation in operations:
@@ -63,9 +72,10 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
         yield "<table><tr><th>parameter<th>in<th>type<th></tr>"
         for one in parameters:
             needed = "" if one.get("required") else " <small>optional</small>"
+            kind = _type(one["schema"]).removesuffix(" or null")
             about = one.get("description") or one["schema"].get("description", "")
             yield f"<tr><td><code>{escape(one['name'])}</code>{needed}<td>{escape(one['in'])}"
-            yield f"<td>{_type(one['schema'])}<td>{_words(about)}</tr>"
+            yield f"<td>{kind}<td>{_words(about)}</tr>"
         yield "</table>"
     body = operation.get("requestBody")
     if body is not None:
@@ -76,7 +86,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
         types = ", ".join(
             f"{_type(one.get('schema', {}))} <small>{kind}</small>" for kind, one in answer.get("content", {}).items()
         )
-        yield f"<tr><td><code>{status}</code><td>{escape(answer.get('description', ''))}<td>{types}</tr>"
+        said = answer.get("description", "")
+        yield f"<tr><td><code>{status}</code><td>{escape(_SAID.get(said, said))}<td>{types}</tr>"
     yield "</table></section>"
 
 

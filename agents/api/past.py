@@ -1,6 +1,6 @@
 """Features of the past: by the second, and as of a moment."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
@@ -17,7 +17,9 @@ from tables.features.freshness import NS
 
 router = APIRouter(prefix="/v1/features/{symbol}", tags=["features"])
 
-Time = Annotated[int, Query(ge=0, le=MAX_NS, examples=[1_378_216_387_000_000_000])]
+
+def _time(about: str) -> Any:
+    return Query(ge=0, le=MAX_NS, description=f"{about}, ns since the epoch", examples=[1_378_216_387_000_000_000])
 
 
 @router.get(
@@ -29,9 +31,9 @@ Time = Annotated[int, Query(ge=0, le=MAX_NS, examples=[1_378_216_387_000_000_000
 async def read_history(
     symbol: Annotated[str, Depends(symbol_of)],
     context: InContext,
-    name: Annotated[str, Query(pattern=NAME_PATTERN, examples=["sma_20"])],
-    start_ns: Time,
-    end_ns: Time,
+    name: Annotated[str, Query(pattern=NAME_PATTERN, description="Of the feature", examples=["sma_20"])],
+    start_ns: Annotated[int, _time("The first second begins then or later")],
+    end_ns: Annotated[int, _time("The last second begins before")],
     now_ns: Now = None,
     limit: Annotated[int, Query(ge=1, le=MAX_SECONDS, description="Seconds to look at")] = MAX_SECONDS,
 ) -> Response:
@@ -53,7 +55,10 @@ async def read_history(
     operation_id="read_as_of",
 )
 async def read_as_of(
-    symbol: Annotated[str, Depends(symbol_of)], context: InContext, ts_ns: Time, names: Names = None
+    symbol: Annotated[str, Depends(symbol_of)],
+    context: InContext,
+    ts_ns: Annotated[int, _time("The moment")],
+    names: Names = None,
 ) -> Response:
     """The last record of the newest second that was over at `ts_ns`, as far back as history is kept.
 

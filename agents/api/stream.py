@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from agents.api.context import InContext, Names, unique
@@ -28,6 +29,7 @@ MAX_STREAMS = 1_000
     },
 )
 async def stream(
+    request: Request,
     context: InContext,
     symbols: Annotated[
         list[Annotated[str, Query(pattern=SYMBOL_PATTERN)]],
@@ -67,4 +69,5 @@ async def stream(
         heartbeat_s=context.heartbeat_s,
         slow_s=context.slow_s,
         longest_s=seconds,
+        may_read=request.state.may_read,
     )

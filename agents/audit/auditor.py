@@ -100,7 +100,7 @@ class Auditor:
             partitions.setdefault(partition_of(symbol.encode(), self._settings.partitions), []).append(symbol)
         for partition, symbols in sorted(partitions.items()):
             await self._open(partition, symbols)
-        self._metrics.symbols.set(len(self.starts))
+        self._metrics.begin(len(self.starts))
 
     async def once(self, stop: asyncio.Event | None = None) -> None:
         """Everything up to the ends that the partitions have now."""

@@ -35,6 +35,8 @@ from streams.settings import Settings
 from tables.features.setup import store_for
 
 _AGO: Final = re.compile(r"([0-9]{1,9})([smhd])")
+NOBODY_S: Final = 10.0
+"""Follow: seconds until another look for symbols, while none can begin."""
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -93,8 +95,7 @@ async def run_audit(settings: Settings, asked: Asked, stop: Any) -> str:
     feature_set = FeatureSet.load(settings.feature_set)
     metrics = AuditMetrics(CollectorRegistry())
     if asked.metrics_port is not None:
-        metrics.process()
-        start_http_server(asked.metrics_port, addr="127.0.0.1", registry=metrics.registry)
+        _serve(metrics, asked.metrics_port)
     try:
         async with _connected(settings, feature_set, asked) as (log, store, tell):
             if asked.once:
@@ -104,6 +105,14 @@ async def run_audit(settings: Settings, asked: Asked, stop: Any) -> str:
             return await _follow(settings, feature_set, asked, stop, (log, store, tell, metrics))
     except KafkaError as error:
         raise RetryError(f"Kafka refuses or is away ({error!r}); run this again") from error
+
+
+def _serve(metrics: AuditMetrics, port: int) -> None:
+    metrics.process()
+    try:
+        start_http_server(port, addr="127.0.0.1", registry=metrics.registry)
+    except OSError as error:
+        raise ConfigError(f"--metrics-port {port}: {error.strerror}; name a port that is free") from None
 
 
 async def _follow(
@@ -119,11 +128,18 @@ async def _follow(
     while not stop.is_set() and (end is None or time.monotonic() < end):
         auditor = await _auditor(settings, feature_set, asked, *means)
         left = None if end is None else end - time.monotonic()
-        turn = None if asked.symbols else asked.turn_s
-        await auditor.follow(stop, min((s for s in (left, turn) if s is not None), default=None))
-        text = "\n".join(described(auditor, _wanted(asked)))
-        print(text)
+        await auditor.follow(stop, min((s for s in (left, _turn_s(asked, auditor)) if s is not None), default=None))
+        if auditor.starts:
+            text = "\n".join(described(auditor, _wanted(asked)))
+            print(text)
     return text.splitlines()[-1] if text else "nothing was audited"
+
+
+def _turn_s(asked: Asked, auditor: Auditor) -> float | None:
+    """None: symbols that were asked for and could all begin are followed on and on."""
+    if not auditor.starts:
+        return min(asked.turn_s, NOBODY_S)
+    return None if asked.symbols and len(auditor.starts) == len(asked.symbols) else asked.turn_s
 
 
 async def _auditor(

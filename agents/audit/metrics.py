@@ -27,8 +27,14 @@ class AuditMetrics:
         """Show the process's own numbers as well, where it is this command's."""
         ProcessCollector(registry=self.registry)
 
+    def begin(self, symbols: int) -> None:
+        """Another audit begins, of so many symbols: it counts from nothing, and reads other partitions."""
+        self._counted = Counts()
+        self.lag.clear()
+        self.symbols.set(symbols)
+
     def count(self, counts: Iterable[Counts]) -> None:
-        """Bring the counters up to what the symbols have counted, gone ones included."""
+        """Bring the counters up to what the symbols of this audit have counted."""
         now = total(counts)
         for name in ("records", "values", "unclaimed", "differences"):
             getattr(self, name).inc(getattr(now, name) - getattr(self._counted, name))

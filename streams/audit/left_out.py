@@ -3,16 +3,22 @@
 from math import isnan, nan
 
 from streams.audit.event import Event
+from streams.audit.quote_level import QuoteLevel
 from streams.quality.rules import QualityRules
 
 
-def without_left_out(event: Event, rules: QualityRules) -> Event:
+def without_left_out(event: Event, rules: QualityRules, level: QuoteLevel) -> Event:
     """The event as it is folded: without a quote that the rules refuse, of a tick that is a trade as well.
 
-    Whether the middle of a quote jumped is not judged here: with `quote_jump_max_bps` the audit takes every quote of a
-    trade as told.
+    To be asked once of each tick that was not rejected, in their order; `level` takes the middles that come so far.
     """
-    if not event.is_trade or (isnan(event.bid) and isnan(event.ask)) or not _refused(event, rules):
+    if isnan(event.bid) and isnan(event.ask):
+        return event
+    if _refused(event, rules):
+        believed = False
+    else:
+        believed = not event.is_quote or level.takes(event.ts_ns, (event.bid + event.ask) / 2, rules)
+    if believed or not event.is_trade:
         return event
     return Event(
         event.offset, event.ts_ns, event.kind, event.price, event.size, nan, nan, nan, nan, event.side, event.seq,

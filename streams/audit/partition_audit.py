@@ -23,7 +23,7 @@ from streams.ticks import TickDecoder
 KEPT: Final = 256
 """Served records of a symbol that are remembered, to be compared with copies and with Redis."""
 
-UNSEEN: Final = frozenset({"late", "duplicate", "poison"})
+UNSEEN: Final = frozenset({"late", "poison"})
 """Reasons for which a tick's sequence number is not counted as one that came."""
 
 
@@ -100,11 +100,7 @@ class PartitionAudit:
         ours = [record for record in records if record.key in self._keys]
         decoded = self._decoder.decode(ours)
         events = zip(events_of(decoded.columns), decoded.symbols, strict=True)
-        found = [
-            Waiting(without_left_out(event, self._filters.of(symbol)), symbol)
-            for event, symbol in events
-            if symbol in self.audits
-        ]
+        found = [Waiting(event, symbol) for event, symbol in events if symbol in self.audits]
         found += [Waiting(event_of_clock(mark), "") for mark in decoded.clocks]
         self._queue.extend(sorted(found, key=lambda waiting: waiting.event.offset))
         self.ticks_upto = records[-1].offset
@@ -130,7 +126,10 @@ class PartitionAudit:
             source = integer(header(record.headers, SOURCE))
             self.rejected_upto = max(self.rejected_upto, source)
             if record.key in self._keys:
-                self._rejected[source] = (header(record.headers, REASON) or b"").decode()
+                reason = (header(record.headers, REASON) or b"").decode()
+                self._rejected[source] = reason
+                if source <= self.passed and record.key is not None:
+                    self._rejected_after_all(record.key.decode(), source, reason)
 
     def advance(self, *, final: bool = False) -> None:
         """Fold and compare as far as it is known what became of each tick.
@@ -161,9 +160,11 @@ class PartitionAudit:
         return self._recent[symbol].get(id_)
 
     def _known(self, event: Event, symbol: str, *, final: bool) -> bool:
-        """Whether it is known what became of a tick."""
+        """Whether it is known what became of a tick. One of a warm-up has no record, but may have been rejected."""
         source = event.offset
-        if event.kind != "tick" or source in self._served or source in self._rejected:
+        if source in self._served or source in self._rejected:
+            return True
+        if event.kind == "gap" or (event.kind == "warm" and not self._filters.of(symbol).judges):
             return True
         if source <= self.audits[symbol].recomputed.memory.offset:
             return True
@@ -174,18 +175,35 @@ class PartitionAudit:
         late = audit.recomputed.is_late(event)
         reason = self._rejected.pop(event.offset, None)
         found = self._served.pop(event.offset, None)
+        rules, level = self._filters.of(audit.symbol), audit.recomputed.memory.level
         if reason is not None:
+            if found is not None:
+                self._both(audit, id_, event.ts_ns, reason)
             if reason == "late" and not late:
                 audit.report("record", id_, event.ts_ns, f"{audit.symbol}: {id_} was rejected as late and is not")
+            if reason == "jump" and event.is_quote and not event.is_trade:
+                level.takes(event.ts_ns, (event.bid + event.ask) / 2, rules)
             audit.recomputed.pass_over(event, counts=reason not in UNSEEN)
-        elif found is None:
-            if event.kind == "tick":
-                audit.report("missing", id_, event.ts_ns, f"{audit.symbol}: {id_} has neither a record nor a reject")
-            audit.fold(event)
-        elif late:
+            return
+        if found is not None and late:
             audit.report("record", id_, event.ts_ns, f"{audit.symbol}: {id_} is late and was folded")
-        else:
-            self._check(audit, event, id_, found[1])
+            return
+        folded = without_left_out(event, rules, level) if event.kind != "gap" and not late else event
+        if found is not None:
+            self._check(audit, folded, id_, found[1])
+            return
+        if event.kind == "tick":
+            audit.report("missing", id_, event.ts_ns, f"{audit.symbol}: {id_} has neither a record nor a reject")
+        audit.fold(folded)
+
+    def _rejected_after_all(self, symbol: str, source: int, reason: str) -> None:
+        """A reject that came when its tick had been judged: there must not have been a record."""
+        audit, id_ = self.audits[symbol], f"{self._prefix}{source}"
+        if id_ in self._recent[symbol]:
+            self._both(audit, id_, audit.recomputed.now_ns, reason)
+
+    def _both(self, audit: SymbolAudit, id_: str, ts_ns: int, reason: str) -> None:
+        audit.report("record", id_, ts_ns, f"{audit.symbol}: {id_} has a record and a reject ({reason})")
 
     def _check(self, audit: SymbolAudit, event: Event, id_: str, value: bytes) -> None:
         try:

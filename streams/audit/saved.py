@@ -5,6 +5,7 @@ from typing import Final
 
 from streams import layout
 from streams.audit.open_bar import OpenBar
+from streams.audit.quote_level import QuoteLevel
 from streams.audit.symbol import Recomputed, S
 from streams.columns import F64
 from streams.definitions.definition import Quote
@@ -36,6 +37,7 @@ def resume(symbol: Recomputed, offset: int, ts_ns: int, row: F64) -> None:
         m.quote_ns = _time(row, layout.QUOTE_S)
     following = (int(row[layout.SEQ_HIGH]) << 32) + int(row[layout.SEQ_LOW])
     m.seq = following - 1 if following else None
+    m.level = _level(row[layout.FILTERED_QUOTES : layout.FILTERED_QUOTES + layout.JUMP])
     m.came = {name for name, slot in _CAME.items() if row[slot] > 0}
     _bars(symbol, row)
     _crosses(symbol, row)
@@ -64,6 +66,15 @@ def _bars(symbol: Recomputed, row: F64) -> None:
         trades = int(row[at + layout.BAR_TRADES])
         start = _time(row, at + layout.START_S)
         bars.open = OpenBar(start, opened, high, low, close, volume, dollars, signed, trades, missing)
+
+
+def _level(slots: F64) -> QuoteLevel:
+    return QuoteLevel(
+        float(slots[layout.REFERENCE]) or None,
+        float(slots[layout.CANDIDATE]),
+        int(slots[layout.AGREEING]),
+        _time(slots, layout.FAR_S),
+    )
 
 
 def _crosses(symbol: Recomputed, row: F64) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 from streams.audit.event import Event
 from streams.audit.model import Model
 from streams.audit.open_bar import Bars, OpenBar
+from streams.audit.quote_level import QuoteLevel
 from streams.definitions.catalogue import define
 from streams.definitions.definition import Definition, Moment, Quote, Trade
 from streams.definitions.exchange_hours import Market
@@ -38,6 +39,8 @@ class Memory:
     quote: Quote | None = None
     """The one in force."""
     quote_ns: int | None = None
+    level: QuoteLevel = field(default_factory=QuoteLevel)
+    """What the filters compare quotes with."""
     seq: int | None = None
     came: set[str] = field(default_factory=set)
     """What ever came: `quote`, `trade size`, `quote size`."""

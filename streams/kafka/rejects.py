@@ -40,7 +40,7 @@ class Rejected(NamedTuple):
     reason: str
     detail: str
     topic: str
-    """Where the original is, with the next two."""
+    """Where the original is, with the next two; -1 where the headers do not say it."""
     source_partition: int
     source_offset: int
     key: bytes | None
@@ -50,7 +50,7 @@ class Rejected(NamedTuple):
 
     @classmethod
     def of(cls, record: ConsumerRecord) -> "Rejected":
-        """Read one; what a header does not say is empty, or 0."""
+        """Read one; what a header does not say is empty, or -1."""
         return cls(
             record.partition,
             record.offset,
@@ -58,8 +58,8 @@ class Rejected(NamedTuple):
             reason=_text(header(record.headers, REASON)),
             detail=_text(header(record.headers, "detail")),
             topic=_text(header(record.headers, "topic")),
-            source_partition=integer(header(record.headers, "partition")),
-            source_offset=integer(header(record.headers, "offset")),
+            source_partition=_place(header(record.headers, "partition")),
+            source_offset=_place(header(record.headers, "offset")),
             key=record.key,
             value=record.value,
             headers=tuple(
@@ -79,6 +79,11 @@ class Rejected(NamedTuple):
         text = _text(self.value[: 4 * most])
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
         return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def _place(value: bytes | None) -> int:
+    number = integer(value)
+    return number if number or value == b"0" else -1
 
 
 def _text(value: bytes | None) -> str:

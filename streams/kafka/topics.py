@@ -69,16 +69,21 @@ def specs(settings: Settings) -> list[TopicSpec]:
 
     outputs_ms = settings.outputs_retention_hours * HOUR_MS
     ticks_ms = settings.ticks_retention_hours * HOUR_MS
+
+    def stamped(name: str, retention_ms: int, **config: object) -> TopicSpec:
+        # LogAppendTime: when a tick came, and when an output could be known, is then in the log, by the one clock of
+        # its partition's leader, in the order of the offsets, and the same at every replay.
+        return spec(settings.topic(name), message_timestamp_type="LogAppendTime", retention_ms=retention_ms, **config)
+
     return [
-        # LogAppendTime: the arrival time of a tick is then in the log, the same at every replay.
-        spec(settings.topic(TICKS), message_timestamp_type="LogAppendTime", retention_ms=ticks_ms),
+        stamped(TICKS, ticks_ms),
         # A rejected record holds the original bytes, however large they were.
-        spec(settings.topic(REJECTED), retention_ms=ticks_ms, max_message_bytes=REJECTED_MAX_BYTES),
-        spec(settings.topic(FEATURES), retention_ms=outputs_ms),
-        spec(settings.topic(FEATURES_REJECTED), retention_ms=outputs_ms, max_message_bytes=REJECTED_MAX_BYTES),
-        spec(settings.topic(SIGNALS), retention_ms=outputs_ms),
-        spec(settings.topic(BARS), retention_ms=outputs_ms),
-        spec(settings.topic(ALERTS), retention_ms=outputs_ms),
+        stamped(REJECTED, ticks_ms, max_message_bytes=REJECTED_MAX_BYTES),
+        stamped(FEATURES, outputs_ms),
+        stamped(FEATURES_REJECTED, outputs_ms, max_message_bytes=REJECTED_MAX_BYTES),
+        stamped(SIGNALS, outputs_ms),
+        stamped(BARS, outputs_ms),
+        stamped(ALERTS, outputs_ms),
         # Compact only: Faust's recovery hangs for ever on a changelog that is also trimmed by time.
         # Recovery reads it all: segments small enough to be compacted soon, and compacted well.
         spec(
@@ -157,6 +162,8 @@ async def _check_promises(admin: AIOKafkaAdminClient, existing: list[TopicSpec])
         for key in asked.get(spec.name, ()):
             if found[spec.name][key] != spec.config[key]:
                 raise TopicError(
-                    f"topic {spec.name} has {key}={found[spec.name][key]}, not {spec.config[key]}: change it with "
-                    "kafka-configs.sh, or use other topics with HAYATE_TOPIC_PREFIX"
+                    f"topic {spec.name} has {key}={found[spec.name][key]}, not {spec.config[key]}: change it, which "
+                    "holds for what is written from then on, with `kafka-configs.sh --bootstrap-server HOST:PORT "
+                    f"--alter --entity-type topics --entity-name {spec.name} --add-config {key}={spec.config[key]}`, "
+                    "or use other topics with HAYATE_TOPIC_PREFIX"
                 )

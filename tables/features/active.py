@@ -1,9 +1,10 @@
 """Which feature set readers of the active one get, and how they never mix two.
 
-`features:active` names a version; its keys are those with the version in them. Where it is absent, the active set is
-the one that runs without HAYATE_BESIDE, under the keys without a version. `faust -A app store promote VERSION` sets it.
-No worker does anything about it: each set goes on under its own keys, before and after, and across restarts; the one
-that nobody reads any more is stopped when it suits, and its keys expire.
+`features:active` names a version; its keys are those with the version in them. Where it is absent or says `base`, the
+active set is the one that runs without HAYATE_BESIDE, under the keys without a version. A promotion back says `base`:
+absent it would look like lost, and a worker would write again what it remembers. `faust -A app store promote VERSION`
+sets it. No worker does anything about it: each set goes on under its own keys, before and after, and across restarts;
+the one that nobody reads any more is stopped when it suits, and its keys expire.
 
 A reader remembers which set was active, reads that one's keys, and reads `features:active` in the same transaction: if
 it names another by then, the answer is thrown away and the reader asks again, under the right keys. So an answer is of
@@ -16,10 +17,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from streams.errors import ConfigError
-from tables.features.keys import ACTIVE, VERSION, FeatureKeys, schema_key
+from tables.features.keys import ACTIVE, BASE, SCHEMAS, VERSION, FeatureKeys
 
-BASE: Final = "base"
-"""Names, for a person, the set whose keys have no version."""
 ATTEMPTS: Final = 10
 """Of one read. Each but the first needs a promotion in the milliseconds before it."""
 
@@ -41,7 +40,7 @@ class FeatureActive:
             ConfigError: there is no such set in Redis.
         """
         if version == BASE or version == await self._base_version():
-            await self._client.delete(ACTIVE)
+            await self._client.set(ACTIVE, BASE)
         elif VERSION.fullmatch(version) and await self._client.exists(FeatureKeys(version, beside=True).symbols):
             await self._client.set(ACTIVE, version)
         else:
@@ -57,10 +56,10 @@ class FeatureActive:
     async def versions(self) -> list[str]:
         """Versions that have symbols here, that of the keys without one first."""
         base = await self._base_version()
-        described = [key.decode() async for key in self._client.scan_iter(match=schema_key("*"), count=1_000)]
+        described: Any = await self._client.smembers(SCHEMAS)
         beside = [
             version
-            for version in sorted(key.rpartition(":")[2] for key in described)
+            for version in sorted(text.decode(errors="replace") for text in described)
             if VERSION.fullmatch(version) and await self._client.exists(FeatureKeys(version, beside=True).symbols)
         ]
         return [*([base] if base else []), *beside]

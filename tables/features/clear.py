@@ -6,7 +6,7 @@ from redis.exceptions import RedisError
 from streams.errors import RetryError
 from streams.feature_set import FeatureSet
 from streams.settings import Settings
-from tables.features.keys import FeatureKeys, schema_key
+from tables.features.keys import SCHEMAS, FeatureKeys, schema_key
 from tables.redis_connection import address_of, pool_of
 
 PER_CALL = 1_000
@@ -44,7 +44,9 @@ async def clear_features(settings: Settings) -> int:
         # A symbol has no colon: what has one more names another set.
         waiting += [key async for key in signals if key.removeprefix(start).count(b":") == 1]
         # The pattern of a set beside the active one matches no description.
-        waiting += _unused_descriptions(others)
+        if unused := _unused_descriptions(others):
+            waiting += unused
+            await client.srem(SCHEMAS, *(key.rpartition(b":")[2] for key in unused))
         if waiting:
             removed += await client.unlink(*waiting)
     except (RedisError, OSError) as error:

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from tables.features.active import FeatureActive
 from tables.features.commands import Command, FeatureCommands
 from tables.features.contract import PastWrite
-from tables.features.keys import VERSION
+from tables.features.keys import BASE, VERSION
 from tables.features.library import NOT_NEWER, WRITTEN_FIRST
 from tables.features.writer import FUNCTION_MISSING
 from tables.redis_connection import FAILURES, address_of, call_many, explain
@@ -79,9 +79,12 @@ class RedisFiller:
     async def advance(self, partition: int, expected: int | None, offset: int) -> bool:
         """As FeatureFiller.advance."""
         ((found, active),) = await self._call([self._commands.mark(partition, expected, offset)])
-        moved = bool(found.decode() == ("" if expected is None else str(expected)))
-        if moved or VERSION.fullmatch(active.decode()):
-            self._active = active.decode()
+        moved = bool(found == (b"" if expected is None else b"%d" % expected))
+        said = active.decode(errors="replace")
+        if said == BASE or VERSION.fullmatch(said):
+            self._active = said
+        elif moved:
+            self._active = ""
         elif self._active:
             # The data are gone, and with them which set is the active one.
             await self._explained(FeatureActive(self._client).restore(self._active))

@@ -6,6 +6,7 @@
     features:symbols                           sorted set: symbol, scored by the Unix second its latest hash expires
     features:watermark:{partition}             string: offset in `features` up to which the view is filled
     features:schema:{version}                  string: JSON that describes the feature set
+    features:schemas                           set: the versions that have a description
 
 Those are the keys of the set that runs without HAYATE_BESIDE. The keys of one that runs beside it name its version:
 
@@ -14,8 +15,8 @@ Those are the keys of the set that runs without HAYATE_BESIDE. The keys of one t
     features:{version}:symbols
     features:{version}:watermark:{partition}
 
-`features:active` names the version that readers of the active set get; where it is absent, they get the set without a
-version in its keys (tables/features/active.py).
+`features:active` names the version that readers of the active set get; where it is absent or `base`, they get the set
+without a version in its keys (tables/features/active.py).
 
 Neither a symbol (streams.records.SYMBOL_PATTERN) nor a name holds a `:`, and no second reads `latest`, so a key reads
 one way only, even where a symbol looks like a version.
@@ -44,6 +45,10 @@ RECORD: Final = "_record"
 """Stands where a history key has its name: what is known of the record of that second."""
 ACTIVE: Final = "features:active"
 """Key of the version that was promoted."""
+BASE: Final = "base"
+"""In its place: the set whose keys have no version."""
+SCHEMAS: Final = "features:schemas"
+"""Key of the versions that have a description: nobody has to look through millions of keys for them."""
 
 
 class FeatureKeys:
@@ -63,7 +68,7 @@ class FeatureKeys:
         self._prefix = f"feature:{schema}:" if beside else "feature:"
         self.symbols = f"features:{schema}:symbols" if beside else "features:symbols"
         """Key of the sorted set of the symbols."""
-        others = f"{schema}:" if beside else f"(?!schema:|active$|{VERSION.pattern}:)"
+        others = f"{schema}:" if beside else f"(?!schema:|schemas$|active$|{VERSION.pattern}:)"
         self._own = re.compile(f"{self._prefix}[^:]+:(latest|[^:]+:[0-9]+)|features:{others}.+")
 
     @property

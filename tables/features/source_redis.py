@@ -19,7 +19,7 @@ from redis.exceptions import NoScriptError
 
 from streams.errors import RetryError
 from tables.features.active import ATTEMPTS
-from tables.features.keys import ACTIVE, RECORD, VERSION, FeatureKeys, schema_key, second_text
+from tables.features.keys import ACTIVE, RECORD, SCHEMAS, VERSION, FeatureKeys, schema_key, second_text
 from tables.features.schema import FeatureSchema, decode_schema
 from tables.features.sealed import FeatureOpener
 from tables.features.source import StoredPoint, StoredRecord
@@ -135,17 +135,10 @@ class RedisFeatureSource:
         return None if text is None else decode_schema(text)
 
     async def schemas(self) -> list[FeatureSchema]:
-        """As FeatureSource.schemas: a scan of the keys, for there are few sets and no list of them."""
-        found: set[bytes] = set()
-        cursor = b"0"
+        """As FeatureSource.schemas."""
         async with self._explained():
-            while True:
-                scan = command("SCAN", cursor, "MATCH", schema_key("*"), "COUNT", "10000")
-                ((cursor, keys),) = await self._transactions.run([scan])
-                found.update(keys)
-                if cursor == b"0":
-                    break
-            wanted = sorted(found)
+            (versions,) = await self._transactions.run([command("SMEMBERS", SCHEMAS)])
+            wanted = sorted(schema_key(version.decode(errors="replace")) for version in versions)
             texts = (await self._transactions.run([command("MGET", *wanted)]))[0] if wanted else []
         described = [decode_schema(text) for text in texts if text is not None]
         return [schema for schema in described if schema is not None]

@@ -14,7 +14,7 @@ from streams.errors import ConfigError, HayateError
 from tables.features.budget import Budget
 from tables.features.commands import FeatureCommands
 from tables.features.contract import FeatureWrite
-from tables.features.keys import schema_key
+from tables.features.keys import SCHEMAS, schema_key
 from tables.features.library import NOT_NEWER, WRITTEN_FIRST
 from tables.features.pending import Batch, Pending
 from tables.redis_connection import FAILURES, address_of, call_many, check_server, delays, explain
@@ -152,8 +152,11 @@ class FeatureWriter:
         self._prepared = True
 
     async def register_schema(self) -> None:
-        """Write the description of the feature set."""
-        await self._client.set(schema_key(self._schema), self._description)
+        """Write the description of the feature set, and that there is one."""
+        async with self._client.pipeline(transaction=True) as both:
+            both.set(schema_key(self._schema), self._description)
+            both.sadd(SCHEMAS, self._schema)
+            await both.execute()
 
     async def _send(self, batch: Batch) -> None:
         while batch.sent < len(batch.writes):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +95,16 @@ class _Known:
 
 @pytest.fixture
 async def log(services: Endpoints, topic_prefix: str) -> AsyncIterator[Log]:
-    # Feature records keep the time that they are given here: their topic has Kafka's default, CreateTime.
+    # Feature records keep the time that they are given here, which CreateTime does.
     settings = Settings(kafka_url=services.kafka_url, topic_prefix=topic_prefix, partitions=PARTITIONS)
     admin = AIOKafkaAdminClient(bootstrap_servers=services.bootstrap_servers)
     producer = AIOKafkaProducer(bootstrap_servers=services.bootstrap_servers)
     await admin.start()
     await producer.start()
-    wanted = {settings.topic(TICKS), settings.topic(FEATURES)}
-    await ensure(admin, [spec for spec in specs(settings) if spec.name in wanted])
+    described = {spec.name: spec for spec in specs(settings)}
+    features = described[settings.topic(FEATURES)]
+    given = replace(features, config=features.config | {"message.timestamp.type": "CreateTime"})
+    await ensure(admin, [described[settings.topic(TICKS)], given])
     yield Log(settings, producer, admin)
     await producer.stop()
     await admin.close()

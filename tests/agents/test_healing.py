@@ -229,6 +229,34 @@ async def test_a_loss_while_it_is_filled_is_made_good(case: Case) -> None:
     assert case.store.filled == 1, "the second time there is nothing behind the watermark"
 
 
+async def test_a_loss_in_the_moment_in_which_a_filling_ends_is_made_good(case: Case) -> None:
+    """Its task is done then, and nobody has been told yet."""
+    end = case.add("A")
+    advance = case.store.advance
+    losses = 1
+
+    async def lossy(partition: int, expected: int | None, offset: int) -> bool:
+        nonlocal losses
+        moved = await advance(partition, expected, offset)
+        if losses:
+            losses = 0
+            asyncio.get_running_loop().call_soon(lose)
+        return moved
+
+    def lose() -> None:
+        assert case.healing._views[0].filled
+        case.store.lose()
+        case.healing.lost()
+
+    case.store.advance = lossy  # type: ignore[method-assign]
+    case.healing.assign([0])
+    await case.until(lambda: _true(not losses))
+    await case.watermark_is(end)
+    assert await case.store.symbols() == ["A"]
+    await case.healing.pause()
+    assert case.busy == 0
+
+
 async def test_an_error_of_a_checkpoint_is_no_reason_to_stop(case: Case) -> None:
     case.healing.assign([0])
     await case.watermark_is(0)

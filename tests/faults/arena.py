@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from urllib.error import URLError
@@ -31,7 +31,6 @@ LONG = bool(os.environ.get("CYCLES"))
 SESSION_S = 3.0
 """Session timeout of the suite; recovery limits are measured with the default of 10 s."""
 OUTPUTS = ("features", "signals", "ticks-rejected", "bars")
-OWN_CLOCK = {"message.timestamp.type": "LogAppendTime"}
 REMOVE_S = 10.0
 SYMBOLS = 300
 RATE = 600.0
@@ -63,16 +62,9 @@ class Arena:
     """What the last check looked at."""
 
     async def prepare(self) -> None:
-        """Topics; the outputs get the broker's own clock, so that silences can be read off the log."""
-        outputs = {self.topic(name) for name in OUTPUTS}
+        """Topics. All but the changelog have the broker's own clock, so that silences can be read off the log."""
         async with collect.admin(self.world.services.bootstrap_servers) as client:
-            await ensure(
-                client,
-                [
-                    replace(spec, config={**spec.config, **OWN_CLOCK}) if spec.name in outputs else spec
-                    for spec in self._specs()
-                ],
-            )
+            await ensure(client, self._specs())
 
     async def remove(self) -> None:
         """Leave the broker as it was: it starts again the faster."""

@@ -1,7 +1,7 @@
 """A server that answers, but slowly: a proxy that holds back what comes from it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -9,14 +9,14 @@ CHUNK_BYTES: Final = 65_536
 
 
 @asynccontextmanager
-async def slow(host: str, port: int, delay_s: float) -> AsyncIterator[int]:
-    """A port of this machine behind which `host:port` answers `delay_s` seconds later."""
+async def slow(host: str, port: int, delay_s: Callable[[], float]) -> AsyncIterator[int]:
+    """A port of this machine behind which `host:port` answers as many seconds later as `delay_s` says then."""
     pipes: set[asyncio.Task[None]] = set()
 
-    async def pipe(source: asyncio.StreamReader, target: asyncio.StreamWriter, pause_s: float) -> None:
+    async def pipe(source: asyncio.StreamReader, target: asyncio.StreamWriter, pause_s: Callable[[], float]) -> None:
         try:
             while chunk := await source.read(CHUNK_BYTES):
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(pause_s())
                 target.write(chunk)
                 await target.drain()
         except OSError:
@@ -26,7 +26,8 @@ async def slow(host: str, port: int, delay_s: float) -> AsyncIterator[int]:
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await asyncio.open_connection(host, port)
-        for task in (asyncio.create_task(pipe(reader, forth, 0.0)), asyncio.create_task(pipe(back, writer, delay_s))):
+        for way in (pipe(reader, forth, lambda: 0.0), pipe(back, writer, delay_s)):
+            task = asyncio.create_task(way)
             pipes.add(task)
             task.add_done_callback(pipes.discard)
 

@@ -149,7 +149,7 @@ async def test_killed_while_redis_is_slow(make_arena: MakeArena, guarded: bool) 
     place = urlsplit(arena.world.services.redis_url)
     assert place.hostname is not None
     assert place.port is not None
-    async with slow(place.hostname, place.port, REDIS_DELAY_S) as port:
+    async with slow(place.hostname, place.port, lambda: REDIS_DELAY_S) as port:
         redis_url = {"HAYATE_REDIS_URL": arena.world.services.redis_url.replace(f":{place.port}", f":{port}")}
         worker = arena.start("one", without=[] if guarded else ["redis-before-commit"], settings=redis_url)
         await worker.ready()

@@ -17,6 +17,7 @@ from tables.feature_store import RealTimeFeatureStore
 from tables.features.active import FeatureActive
 from tables.features.clear import clear_features
 from tables.features.contract import FeatureWrite, PastWrite
+from tables.features.keys import ACTIVE
 from tables.features.setup import client_for
 from tables.reading_setup import Reading
 from tables.redis_connection import make_pool, pool_of
@@ -149,6 +150,9 @@ async def test_the_writer_s_rules_are_enough_for_the_commands(secured: Secured, 
         active = FeatureActive(client)
         assert await active.versions() == [SCHEMA]
         await active.promote(SCHEMA)
+        await active.restore("ba9876543210")
+        assert await active.look() == ""
+        await client.delete(ACTIVE)
         await active.restore("ba9876543210")
         assert await active.look() == "ba9876543210"
     assert await clear_features(settings) > 0

@@ -125,7 +125,77 @@ async def test_what_becomes_stale_is_an_event(tmp_path: Path) -> None:
             assert (await reader.next())[1]["status"] == "ready"
             now = (T0 + 62) * NS
             _, data, id_ = await reader.next()
-            assert (data["status"], data["flags"], id_) == ("stale", {"sma_5": "stale"}, "features:ticks-0-2")
+            assert (data["status"], data["flags"], id_) == ("stale", {"sma_5": "stale"}, "features:ticks-0-2:1-stale")
+
+
+async def test_what_became_stale_is_sent_to_who_had_the_record(tmp_path: Path) -> None:
+    """While nobody read, and while somebody reads who came back with its id; what was seen stale is not sent again."""
+    now = (T0 + 1) * NS
+    query = "symbols=ES&kinds=features"
+    async with world(tmp_path, None, judge_s=0.02) as made:
+        made.store._now_ns = lambda: now
+        await fill(made)
+        async with made.served() as port:
+            async with reading(port, query) as reader:
+                _, _, id_ = await reader.next()
+            async with reading(port, query, **{"Last-Event-ID": id_}) as reader:
+                while not made.context.hub._held:  # noqa: ASYNC110 - it is read, and not sent
+                    await asyncio.sleep(0.01)
+                now = (T0 + 62) * NS
+                _, data, late = await reader.next()
+                assert data["status"] == "stale"
+            async with reading(port, query, **{"Last-Event-ID": id_}) as reader:
+                assert (await reader.next())[1]["status"] == "stale"
+            async with reading(port, query, **{"Last-Event-ID": late}) as reader:
+                await made.put(record("ES", 11, 62, [1.0, 2.0, 3.0]))
+                assert (await reader.next())[2] == "features:ticks-0-11"
+
+
+async def test_a_stream_ends_with_its_key(tmp_path: Path) -> None:
+    async with world(tmp_path, None) as made:
+        await fill(made)
+        made.context.heartbeat_s = 0.1
+        async with made.served() as port, reading(port, "symbols=ES&kinds=features") as reader:
+            await reader.next()
+            (tmp_path / "keys").write_text(f"another {'y' * 20}\n", encoding="utf-8")
+            with pytest.raises(EOFError):
+                await reader.until(lambda *_: False)
+
+
+async def test_who_comes_while_the_last_one_leaves(tmp_path: Path, redis_url: str) -> None:
+    """Its connections are its own: what the one before closes is not theirs, and nobody is told of an outage."""
+    async with world(tmp_path, redis_url) as made:
+        await fill(made)
+        hub, changes = made.context.hub, made.context.hub._changes
+        close, leaving, held = changes.close, asyncio.Event(), asyncio.Event()
+        slow = False
+
+        async def slowly() -> None:
+            nonlocal slow
+            if slow:
+                slow = False
+                leaving.set()
+                await held.wait()
+            await close()
+
+        changes.close = slowly  # type: ignore[method-assign]
+        first, second = Mailbox(["ES"], ["features"]), Mailbox(["ES"], ["features"])
+        hub.subscribe(first)
+        assert len(await first.take(LONG)) == 1
+        slow = True
+        gone = asyncio.create_task(hub.unsubscribe(first))
+        async with asyncio.timeout(LONG):
+            await leaving.wait()
+            hub.subscribe(second)
+            early = await second.take(0.5)
+            held.set()
+            await gone
+            events = early or await second.take(LONG)
+            assert [b"event: features" in event for event in events] == [True]
+            await made.put(record("ES", 60, 5, [1.0, 2.0, 3.0]))
+            (event,) = await second.take(LONG)
+        assert b"ticks-0-60" in event, "no outage, and the next record"
+        await hub.unsubscribe(second)
 
 
 async def test_a_slow_reader_skips_and_hinders_nobody(api: World, port: int) -> None:

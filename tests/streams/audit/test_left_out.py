@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from streams.audit.event import Event
 from streams.audit.left_out import without_left_out
+from streams.audit.quote_level import QuoteLevel
 from streams.columns import APPLIED
 from streams.quality.judge import quote_fault
 from streams.quality.rules import QualityRules
@@ -29,7 +30,7 @@ def test_it_leaves_out_what_the_kernel_does(
     rules: QualityRules, bid: float, ask: float, bid_size: float, ask_size: float
 ) -> None:
     event = Event(1, 2, price=100.0, size=1.0, bid=bid, ask=ask, bid_size=bid_size, ask_size=ask_size)
-    folded = without_left_out(event, rules)
+    folded = without_left_out(event, rules, QuoteLevel())
     if isnan(bid) and isnan(ask):
         assert folded is event
         return
@@ -42,4 +43,4 @@ def test_it_leaves_out_what_the_kernel_does(
 @pytest.mark.parametrize("bid", [100.0, nan])
 def test_a_pure_quote_is_rejected_whole_or_not_at_all(bid: float) -> None:
     event = Event(1, 2, bid=bid, ask=99.0)
-    assert without_left_out(event, RULES) is event
+    assert without_left_out(event, RULES, QuoteLevel()) is event

@@ -1,5 +1,7 @@
 """Topics on a real Kafka: made once, as described, and refused where they differ."""
 
+import re
+import time
 from typing import Any
 
 import pytest
@@ -24,14 +26,15 @@ def settings(topic_prefix: str) -> Settings:
 def expected(settings: Settings) -> dict[str, dict[str, str]]:
     """What is described for each topic, in the broker's own words."""
     prefix = settings.topic_prefix
+    stamped = {"message.timestamp.type": "LogAppendTime"}
     return {
-        f"{prefix}ticks": {"message.timestamp.type": "LogAppendTime", "retention.ms": "7200000"},
-        f"{prefix}ticks-rejected": {"retention.ms": "7200000", "max.message.bytes": "2097152"},
-        f"{prefix}features": {"retention.ms": "18000000"},
-        f"{prefix}features-rejected": {"retention.ms": "18000000", "max.message.bytes": "2097152"},
-        f"{prefix}signals": {"retention.ms": "18000000"},
-        f"{prefix}bars": {"retention.ms": "18000000"},
-        f"{prefix}alerts": {"retention.ms": "18000000"},
+        f"{prefix}ticks": {**stamped, "retention.ms": "7200000"},
+        f"{prefix}ticks-rejected": {**stamped, "retention.ms": "7200000", "max.message.bytes": "2097152"},
+        f"{prefix}features": {**stamped, "retention.ms": "18000000"},
+        f"{prefix}features-rejected": {**stamped, "retention.ms": "18000000", "max.message.bytes": "2097152"},
+        f"{prefix}signals": {**stamped, "retention.ms": "18000000"},
+        f"{prefix}bars": {**stamped, "retention.ms": "18000000"},
+        f"{prefix}alerts": {**stamped, "retention.ms": "18000000"},
         f"app-{prefix}indicator-state-changelog": {
             "cleanup.policy": "compact",
             "max.message.bytes": "1048576",
@@ -140,7 +143,11 @@ async def test_a_topic_that_another_worker_made_in_between_is_fine(
 
 @pytest.mark.parametrize(
     ("name", "config"),
-    [("ticks", {"message.timestamp.type": "CreateTime"}), ("changelog", {"cleanup.policy": "compact,delete"})],
+    [
+        ("ticks", {"message.timestamp.type": "CreateTime"}),
+        ("features", {"message.timestamp.type": "CreateTime"}),
+        ("changelog", {"cleanup.policy": "compact,delete"}),
+    ],
 )
 async def test_a_topic_whose_config_breaks_a_promise_is_refused(
     admin: AIOKafkaAdminClient, settings: Settings, name: str, config: dict[str, str]
@@ -148,8 +155,26 @@ async def test_a_topic_whose_config_breaks_a_promise_is_refused(
     full = changelog_name(settings) if name == "changelog" else settings.topic(name)
     await admin.create_topics([NewTopic(full, 3, 1, topic_configs=config)])
     await until_listed(admin, full)
-    with pytest.raises(TopicError):
+    wanted = next(spec for spec in specs(settings) if spec.name == full)
+    ((key, value),) = config.items()
+    remedy = re.escape(f"--entity-type topics --entity-name {full} --add-config {key}={wanted.config[key]}`")
+    with pytest.raises(TopicError, match=f"topic {full} has {key}={value}, not .*{remedy}"):
         await check(admin, specs(settings))
+
+
+async def test_what_a_refusal_names_is_a_remedy(admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    """A topic of an earlier version is refused, and accepted once it has been altered."""
+    name = settings.topic("features")
+    await admin.create_topics([NewTopic(name, 3, 1)])
+    await until_listed(admin, name)
+    with pytest.raises(TopicError, match=r"message\.timestamp\.type=CreateTime, not LogAppendTime"):
+        await ensure(admin, specs(settings))
+    (spec,) = (spec for spec in specs(settings) if spec.name == name)
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, spec.config)])
+    deadline = time.monotonic() + 10
+    while (await configs_of(admin, name))["message.timestamp.type"] != "LogAppendTime":
+        assert time.monotonic() < deadline
+    assert name not in await ensure(admin, specs(settings))
 
 
 async def test_the_admin_is_connected_and_closed_again(services: Endpoints) -> None:

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from streams.errors import ConfigError
 from tables.feature_store import RealTimeFeatureStore
-from tables.features.active import BASE, FeatureActive
-from tables.features.keys import ACTIVE
+from tables.features.active import FeatureActive
+from tables.features.keys import ACTIVE, BASE
 from tests.tables.test_feature_store import NAMES, NS, SCHEMA, T0, record
 
 OTHER = "ba9876543210"
@@ -95,7 +95,7 @@ async def test_promotion_and_back(sets: list[RealTimeFeatureStore], client: Redi
     assert own.schema == SCHEMA
     # By its version, too: that of the keys without one.
     await active.promote(SCHEMA)
-    assert (await active.look(), await schema(), await client.exists(ACTIVE)) == ("", SCHEMA, 0)
+    assert (await active.look(), await schema(), await client.get(ACTIVE)) == ("", SCHEMA, b"base")
     await reader.stop()
 
 
@@ -142,3 +142,29 @@ async def test_an_emptied_server_is_told_again(sets: list[RealTimeFeatureStore],
     await client.flushdb()
     assert not await filler.advance(0, 7, 8)
     assert await active.look() == ""
+
+
+async def test_a_promotion_back_stays_while_a_watermark_is_moved_elsewhere(
+    sets: list[RealTimeFeatureStore], client: Redis
+) -> None:
+    """A filling that began before it ends where another worker has moved the watermark: that is no lost server."""
+    active, filler = FeatureActive(client), sets[1].filler
+    await active.promote(OTHER)
+    assert await filler.advance(0, None, 5)
+    await active.promote(BASE)
+    await client.set(sets[1]._writer._commands.keys.watermark(0), 9)
+    assert not await filler.advance(0, 5, 6)
+    assert await active.look() == ""
+    assert await client.get(ACTIVE) == b"base"
+
+
+async def test_what_is_no_text_is_no_watermark_and_no_version(
+    sets: list[RealTimeFeatureStore], client: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    filler = sets[1].filler
+    await client.mset({ACTIVE: b"\xff", sets[1]._writer._commands.keys.watermark(0): b"\xfe"})
+    assert not await filler.advance(0, 5, 6)
+    assert await filler.watermark(0) is None
+    assert "which is no offset" in caplog.text
+    assert await filler.advance(0, None, 6)
+    assert await client.get(ACTIVE) == b"\xff"

@@ -92,7 +92,7 @@ async def test_what_loses_features_in_silence_is_warned_of(server: Server, caplo
     async with started(server.url, budget=budget()) as store:
         assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
         usage = await store.usage()
-        assert (usage.max_bytes, usage.policy, usage.keys) == (64 * 1024 * 1024, "noeviction", 1)
+        assert (usage.max_bytes, usage.policy, usage.keys) == (64 * 1024 * 1024, "noeviction", 2)
         assert 0 < usage.own_bytes <= usage.used_bytes < usage.max_bytes
 
 

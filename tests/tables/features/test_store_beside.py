@@ -16,7 +16,7 @@ from streams.records import SYMBOL_PATTERN
 from streams.settings import Settings
 from tables.feature_store import RealTimeFeatureStore
 from tables.features.clear import clear_features
-from tables.features.keys import ACTIVE, FeatureKeys, schema_key
+from tables.features.keys import ACTIVE, SCHEMAS, FeatureKeys, schema_key
 from tests.tables.features.test_store_keys import SECOND
 from tests.tables.test_feature_store import NAMES, NAN, NS, SCHEMA, T0, record
 
@@ -65,6 +65,7 @@ async def test_keys_are_byte_for_byte_those_of_the_design(opened: Open, redis: A
         start + b"latest",
         f"features:{SCHEMA}:symbols".encode(),
         f"features:schema:{SCHEMA}".encode(),
+        b"features:schemas",
     }
     assert redis.get(start + b"bb_upper_10_1.5:" + SECOND) == b"2.5"
     assert redis.hmget(start + b"latest", "sma_5", "rsi_14", "bb_upper_10_1.5", "schema") == [
@@ -87,7 +88,7 @@ async def test_each_output_without_history_saves_its_key_and_its_commands(opened
     # The first record of a symbol has the description written again, by one SET for all of them. Beside each value
     # stands what is known of its record.
     assert after["cmdstat_set"]["calls"] - before["cmdstat_set"]["calls"] == 2 * 20 + 1
-    assert redis.dbsize() == 2 * 20 + 2 + 2
+    assert redis.dbsize() == 2 * 20 + 2 + 3
     assert len(redis.keys("feature:*:rsi_14:*")) == 20
 
 
@@ -142,7 +143,7 @@ def keys_of(version: str) -> FeatureKeys:
     return FeatureKeys(version, beside=version != "")
 
 
-words = ("latest", "symbols", "schema", "feature", "features", "20260921141320", *VERSIONS[1:])
+words = ("latest", "symbols", "schema", "schemas", "feature", "features", "20260921141320", *VERSIONS[1:])
 """Symbols, and names of features, that could be taken for another part of a key."""
 symbols = st.sampled_from([*words, "ES"]) | st.from_regex(re.compile(SYMBOL_PATTERN), fullmatch=True)
 names = st.sampled_from([*words, "sma_5"]) | st.from_regex(r"[a-z0-9_.@~]{1,12}", fullmatch=True)
@@ -223,6 +224,7 @@ async def test_each_set_is_removed_by_itself(opened: Open, redis: Any, config: S
         *strangers,
         b"features:%b:symbols" % OTHER.encode(),
         schema_key(OTHER).encode(),
+        SCHEMAS.encode(),
         *(f"feature:{OTHER}:{symbol}:latest".encode() for symbol in ("ES", own.version)),
         *(
             f"feature:{OTHER}:{symbol}:{name}:".encode() + SECOND
@@ -230,6 +232,7 @@ async def test_each_set_is_removed_by_itself(opened: Open, redis: Any, config: S
             for name in ("sma_5", "_record")
         ),
     }
+    assert redis.smembers(SCHEMAS) == {OTHER.encode()}
 
 
 async def test_more_keys_than_one_call_takes(redis: Any, config: Settings) -> None:

@@ -41,7 +41,9 @@ async def test_keys_are_byte_for_byte_those_of_the_design(store: RealTimeFeature
         b"feature:BTC/USDT-USDT:latest",
         b"features:symbols",
         b"features:schema:" + SCHEMA.encode(),
+        b"features:schemas",
     }
+    assert redis.smembers("features:schemas") == {SCHEMA.encode()}
     assert redis.get(b"feature:BTC/USDT-USDT:sma_5:" + SECOND) == b"0.30000000000000004"
     assert redis.get(b"feature:BTC/USDT-USDT:_record:" + SECOND) == (
         b'{"_partition":3,"_offset":9007199254740993,"ts_ns":%d,"schema":"%b","status":"ready",'
