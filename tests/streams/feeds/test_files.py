@@ -205,11 +205,12 @@ def test_a_header_that_cannot_be_used_is_an_error_also_when_skipping(
     ("name", "content"),
     [
         ("a.csv.gz", b"not gzip"),
-        ("a.csv.gz", gzip.compress(b"symbol,ts_ns,price\n" * 100)[:-10]),
+        ("a.csv.gz", gzip.compress(b"symbol,ts_ns,price\n" * 100, mtime=0)[:-10]),
         ("a.csv.gz", gzip.compress(b"symbol,ts_ns,price\n", mtime=0)[:12] + b"\xff" * 20),
         ("a.csv.xz", b"not xz"),
         ("a.jsonl.xz", lzma.compress(b"\n" * 1000)[:-8]),
     ],
+    ids=["not-gzip", "gzip-cut", "gzip-broken", "not-xz", "xz-cut"],
 )
 def test_a_damaged_file_is_named(write: Write, name: str, content: bytes) -> None:
     with pytest.raises(TickFileError, match=rf"{name}.*"):
