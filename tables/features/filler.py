@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from tables.features.commands import Command, FeatureCommands
 from tables.features.contract import PastWrite
 from tables.features.keys import BASE, VERSION
 from tables.features.library import NOT_NEWER, WRITTEN_FIRST
+from tables.features.stride import Stride
 from tables.features.writer import FUNCTION_MISSING
 from tables.redis_connection import FAILURES, address_of, call_many, explain
 
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 CHUNK: Final = 16
 """Records of one write to the server: what is put live waits for no more than these."""
+CHUNK_MOST: Final = 64
+"""The same where every call waits long."""
 
 
 class RedisFiller:
@@ -45,6 +49,7 @@ class RedisFiller:
         self._register = register
         self._trusted = trusted
         self._connection: Connection | None = None
+        self._stride = Stride(CHUNK, CHUNK_MOST)
         self._turn = asyncio.Lock()
         """Of the connection: partitions are filled side by side, and their checkpoints move watermarks."""
         self._active = ""
@@ -58,9 +63,13 @@ class RedisFiller:
             ConfigError: it refuses the login or a command.
         """
         changed = 0
-        for start in range(0, len(writes), CHUNK):
-            chunk = writes[start : start + CHUNK]
+        start = 0
+        while start < len(writes):
+            chunk = writes[start : start + self._stride.size]
+            begun = time.monotonic()
             replies = await self._call([self._commands.put(write, age_s) for write, age_s in chunk])
+            self._stride.took(time.monotonic() - begun, len(chunk))
+            start += len(chunk)
             changed += sum(reply != NOT_NEWER for reply in replies)
             if WRITTEN_FIRST in replies:
                 await self._explained(self._register())

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from tables.features.contract import FeatureWrite
 from tables.features.keys import SCHEMAS, schema_key
 from tables.features.library import NOT_NEWER, WRITTEN_FIRST
 from tables.features.pending import Batch, Pending
+from tables.features.stride import Stride
 from tables.redis_connection import FAILURES, address_of, call_many, check_server, delays, explain
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 CHUNK: Final = 64
 """Records of one write to the server. Each is a call of its own (45 us of the server's time with 14 values, 150 us
 with 60, on an idle machine), so other clients are served in between."""
+CHUNK_MOST: Final = 1_024
+"""The same where every call waits long."""
 
 FUNCTION_MISSING: Final = "Function not found"
 _TRANSIENT: Final = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE", FUNCTION_MISSING)
@@ -78,6 +82,7 @@ class FeatureWriter:
         self._wake = asyncio.Event()
         self._prepared = False
         self._last_refusal = ""
+        self._stride = Stride(CHUNK, CHUNK_MOST)
 
     @property
     def waiting(self) -> int:
@@ -127,6 +132,7 @@ class FeatureWriter:
                 await self._send(batch)
             except (*FAILURES, HayateError) as error:
                 self.pending.restore(batch)
+                self._stride.failed()
                 self._batch = None
                 self._failed(explain(error, self.address))
                 await asyncio.sleep(next(waits))
@@ -160,13 +166,15 @@ class FeatureWriter:
 
     async def _send(self, batch: Batch) -> None:
         while batch.sent < len(batch.writes):
-            chunk = batch.writes[batch.sent : batch.sent + CHUNK]
+            chunk = batch.writes[batch.sent : batch.sent + self._stride.size]
             await self._trusted()
+            begun = time.monotonic()
             replies = await self._call(chunk)
             if any(isinstance(reply, ResponseError) and str(reply) == FUNCTION_MISSING for reply in replies):
                 # FUNCTION FLUSH, or an empty server took the place of the one before.
                 await self._prepare()
                 replies = await self._call(chunk)
+            self._stride.took(time.monotonic() - begun, len(chunk))
             self._account(chunk, replies)
             batch.sent += len(chunk)
             if WRITTEN_FIRST in replies:
