@@ -117,15 +117,19 @@ def earlier_versions(
     feature_set: FeatureSet, migrations: Sequence[FamilyMigration] = MIGRATIONS
 ) -> Iterator[FeatureSet]:
     """`feature_set` as it was when its families had earlier revisions and rows an earlier layout, itself first: which
-    one wrote a row is told by its layout hash."""
+    one wrote a row is told by its layout hash. Also without limits of staleness, which no row depends on: shipped sets
+    had none before layout 3, and are known by the same name."""
     families = sorted({indicator.family.name for indicator in feature_set.indicators})
     choices: list[list[FamilyMigration | None]] = [
         [None, *(migration for migration in migrations if migration.family == family)] for family in families
     ]
-    for row_layout, chosen in product((LAYOUT, *EARLIER_COMMON), list(product(*choices))):
+    options = feature_set.options
+    ageless = replace(options, trade_s=None, quote_s=None, bar_s=None, stale_outputs=())
+    limits = [options] if ageless == options else [options, ageless]
+    for row_layout, limited, chosen in product((LAYOUT, *EARLIER_COMMON), limits, list(product(*choices))):
         old = {migration.family: migration for migration in chosen if migration is not None}
         indicators = tuple(_as_it_was(indicator, old) for indicator in feature_set.indicators)
-        yield replace(feature_set, indicators=indicators, row_layout=row_layout)
+        yield replace(feature_set, indicators=indicators, options=limited, row_layout=row_layout)
 
 
 def _as_it_was(indicator: Indicator, old: dict[str, FamilyMigration]) -> Indicator:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import msgspec
 from aiokafka.structs import TopicPartition
 
-from agents.audit.feed import Log, PartitionFeed
+from agents.audit.feed import Log, PartitionFeed, first_source
 from agents.audit.metrics import AuditMetrics
 from agents.audit.share import CpuShare
 from agents.audit.start import Start, find_starts
@@ -156,6 +156,9 @@ class Auditor:
     async def _open(self, partition: int, symbols: list[str]) -> None:
         ticks = self._tp(TICKS, partition)
         first, _ = await self._log.bounds(ticks)
+        # Of a tick behind which neither log goes back it is not known whether it was rejected.
+        outputs = (self._tp(FEATURES, partition), self._tp(REJECTED, partition))
+        first = max(first, min([await first_source(self._log, tp) for tp in outputs]))
         since = None if self._plan.since is None else self._plan.since.get(partition, 0)
         changelog = TopicPartition(changelog_name(self._settings), partition)
         starts = await find_starts(self._log, changelog, self._set, symbols, first_tick=first, since=since)

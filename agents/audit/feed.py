@@ -12,6 +12,8 @@ from streams.records import SOURCE
 
 MOST_WAITING: Final = 20_000
 """Ticks that wait for their records before no more are read."""
+NOTHING: Final = 2**63 - 1
+"""Offset that no tick has."""
 GRACE_S: Final = 5.0
 """How long after a later record a reject may still come."""
 
@@ -45,6 +47,7 @@ class PartitionFeed:
         self._at[self._ticks] = max(begin, source + 1)
         for tp in (self._features, self._rejected):
             self._at[tp] = await first_after(self._log, tp, source)
+        self.audit.served_from = await first_source(self._log, self._features)
         self.audit.features_upto = self.audit.rejected_upto = self.audit.passed = max(source, begin - 1)
 
     async def step(self, until: int | None, now: Callable[[], float]) -> bool:
@@ -87,6 +90,16 @@ class PartitionFeed:
     async def _read(self, tp: TopicPartition) -> list[ConsumerRecord]:
         records, self._at[tp] = await self._log.fetch(tp, self._at[tp])
         return records
+
+
+async def first_source(log: Log, tp: TopicPartition) -> int:
+    """Source of the first output record that the log still has: 0 where it has all that ever were, `NOTHING` where all
+    are gone."""
+    begin, end = await log.bounds(tp)
+    if begin == 0:
+        return 0
+    records = (await log.fetch(tp, begin))[0] if begin < end else []
+    return integer(header(records[0].headers, SOURCE)) if records else NOTHING
 
 
 async def first_after(log: Log, tp: TopicPartition, source: int) -> int:

@@ -65,6 +65,8 @@ class PartitionAudit:
         self.features_upto = -1
         """Newest source offset of which a feature record was read, of any symbol."""
         self.rejected_upto = -1
+        self.served_from = 0
+        """Ticks before this one had feature records that are gone."""
         self.passed = -1
         """Every tick up to here has been held against what was served."""
 
@@ -192,7 +194,7 @@ class PartitionAudit:
         if found is not None:
             self._check(audit, folded, id_, found[1])
             return
-        if event.kind == "tick":
+        if event.kind == "tick" and event.offset >= self.served_from:
             audit.report("missing", id_, event.ts_ns, f"{audit.symbol}: {id_} has neither a record nor a reject")
         audit.fold(folded)
 

@@ -67,7 +67,7 @@ async def age(world: World) -> int:
         partitions=PARTITIONS,
     )
     new = FeatureSet.load("default")
-    old = next(found for found in earlier_versions(new) if found.row_layout == 2)
+    old = next(found for found in earlier_versions(new) if found.row_layout == 2 and found.options.trade_s is None)
     topic, count = changelog_name(settings), 0
     log = LogReader(world.services.bootstrap_servers)
     await log.start()

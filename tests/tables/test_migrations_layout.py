@@ -41,6 +41,19 @@ def test_the_rows_of_0_2_are_found_by_their_hash() -> None:
     assert (old.version, old.width) == ("8579ad9735ec", 172)
 
 
+def test_the_default_set_of_0_2_is_found_under_its_name() -> None:
+    """It had no limits of staleness; as that version wrote its hash into every row."""
+    new = FeatureSet.load("default")
+    versions = {found.layout_hash: found for found in earlier_versions(new)}
+    old = versions[0xA6C6970B7A631CF6]
+    assert (old.row_layout, old.width) == (2, 1693)
+    migration = RowMigration(old, new)
+    assert migration.fresh == []
+    row = np.arange(1.0, old.width + 1)
+    expected = np.concatenate((row[:LEFT_OUT], np.zeros(COMMON - LEFT_OUT), row[LEFT_OUT:]))
+    assert np.array_equal(migration.convert(row), expected)
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_every_number_goes_to_its_place(name: str) -> None:
     new = SETS[name]

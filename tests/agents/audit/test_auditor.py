@@ -137,6 +137,17 @@ async def test_where_the_first_ticks_are_gone_it_begins_at_the_first_row_that_th
     assert all(260 <= start.source < 300 for start in later.starts.values())
 
 
+async def test_one_audit_after_the_other_counts_on(log: MemoryLog) -> None:
+    """`--follow` with a sample makes one for each turn, and they share the metrics."""
+    metrics = AuditMetrics(CollectorRegistry())
+    for turn in (1, 2):
+        made = Auditor(SETTINGS, SET, log, Plan(SYMBOLS[:turn]), Told(), metrics)
+        await run(made)
+        assert metrics.registry.get_sample_value("hayate_audit_symbols") == turn
+    first = len([each for each in TICKS if each.key == b"SIM001"])
+    assert metrics.registry.get_sample_value("hayate_audit_records_total") == first + 600
+
+
 async def test_a_symbol_without_a_row_cannot_begin_and_the_report_says_so(log: MemoryLog) -> None:
     log.begin[TopicPartition("ticks", 0)] = 10
     made, _, _ = auditor(log)

@@ -202,6 +202,21 @@ def test_the_number_of_a_duplicate_came_too(folder: Path) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("last", [2**63 - 1, 2**63 - 2])
+def test_the_last_number_that_there_is(folder: Path, last: int) -> None:
+    """Believed, rejected as a jump, and what follows begins anew."""
+    numbers = [last - 4, last - 3, last - 2, last - 1, last, last, 1, 2, 3, 4]
+    prices = [100.0, 100.1, 100.2, 100.3, 150.0, 100.1, 100.0, 100.1, 100.2, 100.3]
+    rules = QualityRules(reject_duplicates=True, trade_jump_max_bps=100.0, duplicate_restart_s=5.0)
+    events = [
+        Event("A", i, BEGIN + (i + 10 * (i > 5)) * S, price=price, size=1.0, seq=seq)
+        for i, (price, seq) in enumerate(zip(prices, numbers, strict=True))
+    ]
+    found, served, _ = audited(folder, rules, events)
+    assert found == []
+    assert [(reject.offset, reject.headers[1][1]) for reject in served.rejected] == [(4, b"jump"), (5, b"duplicate")]
+
+
 @pytest.mark.parametrize("reject_first", [True, False])
 def test_a_tick_with_a_record_and_a_reject_is_found(folder: Path, reject_first: bool) -> None:
     engine = engine_of(folder, NO_FILTERS)
