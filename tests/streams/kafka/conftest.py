@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local import Endpoints
+from streams.kafka.admin import topic_ids
 
 MakeTopic = Callable[..., Awaitable[str]]
 ReadAll = Callable[[str], Awaitable[list[ConsumerRecord]]]
@@ -28,6 +29,8 @@ async def make_topic(admin: AIOKafkaAdminClient, topic_prefix: str) -> MakeTopic
     async def make(name: str, **config: str) -> str:
         answer = await admin.create_topics([NewTopic(f"{topic_prefix}{name}", 1, 1, topic_configs=config)])
         assert [code for _, code, *_ in answer.topic_errors] == [0], answer
+        while not await topic_ids(admin, [f"{topic_prefix}{name}"]):
+            pass  # the broker's answers lag behind its deed
         return f"{topic_prefix}{name}"
 
     return make
