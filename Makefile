@@ -59,7 +59,7 @@ down: ## stop what `make up` started
 lock: ## resolve pyproject.toml anew into deploy/requirements/*.txt (UPGRADE=1: to the newest versions)
 	$(call prepare,test)
 	@$(VENV) -m uv --version 2>/dev/null || $(VENV) -m pip install 'uv>=0.9,<1'
-	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra local --extra demo --extra feeds --extra parquet --extra test -o $(LOCKS)/test.txt
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra local --extra demo --extra feeds --extra parquet --extra train --extra s3 --extra test -o $(LOCKS)/test.txt
 	$(UV_COMPILE) --upgrade --extra local --extra demo -c $(LOCKS)/test.txt -o $(LOCKS)/demo.txt
 	$(UV_COMPILE) --upgrade -c $(LOCKS)/test.txt -o $(LOCKS)/worker.txt
 
