@@ -1,0 +1,1 @@
+"""Versions of trained ensembles: what one is, and where they are kept."""
