@@ -1,7 +1,7 @@
 # Make and a Python from 3.11 to 3.13 are all it takes. `make help` lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint faults bench up down lock clean
+.PHONY: help demo test lint faults bench bench-quick up down lock clean
 
 # The Python that makes .venv; another one: make demo PYTHON=/path/to/python3.12
 PYTHON ?= python3
@@ -19,7 +19,7 @@ endef
 
 help: ## this list
 	@echo 'make TARGET'
-	@sed -n 's/^\([a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
 
 demo: ## Kafka, Redis, a worker, real ticks, live signals until Ctrl-C; SECONDS=20 ends by itself; ARGS='--rate 1000'
 	$(call prepare,demo)
@@ -37,9 +37,13 @@ faults: ## kills, stops and broken servers under load; CYCLES=100 kills, SEED= r
 	$(call prepare,test)
 	CYCLES='$(CYCLES)' SEED='$(SEED)' FAULTS_REPORT='$(or $(REPORT),.hayate/faults/report.json)' $(VENV) -m pytest tests/faults $(ARGS)
 
-bench: ## the fold beside talipp, TA-Lib and plain Python, filters, the feature store; CASE=store runs one of them
+bench: ## the fold beside talipp, TA-Lib and plain Python, filters, models, the feature store; CASE=store runs one of them
 	$(call prepare,test)
-	@for case in $(or $(CASE),engine filters store sealing reads); do $(VENV) -m tests.benchmarks.$$case $(ARGS) || exit 1; done
+	@for case in $(or $(CASE),engine filters inference store sealing reads); do $(VENV) -m tests.benchmarks.$$case $(ARGS) || exit 1; done
+
+bench-quick: ## two minutes: Hayate beside a bare loop and plain Faust, against the recorded ratios
+	$(call prepare,test)
+	$(VENV) -m tests.benchmarks.quick $(ARGS)
 
 lint: ## ruff and mypy
 	$(call prepare,test)

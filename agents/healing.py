@@ -8,7 +8,7 @@ A watermark per partition says up to where in `features` the view is filled. It 
 and only if it stands where this worker left it. Where it does not (a server that was emptied, or another one in its
 place), and after an outage, all partitions are filled again from where theirs stand; where history seconds were given
 up because too much waited, those are. What was stored just before such a loss may not be in the topic yet; so the same
-is done once more, behind the first checkpoint that began after it.
+is done once more, behind the first checkpoint that began after it, be that one over before the filling is or later.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class _View:
     filled: bool = False
     """Whether the view is whole up to the watermark."""
     again: bool = False
-    """Something was lost while it was being filled."""
+    """Something was lost while it was being filled, or came into the topic behind the end that it knows."""
     checkpoints_left: int = 0
     """Until it is filled once more."""
     trimmed: int = 0
@@ -113,7 +113,12 @@ class Healing:
         """A checkpoint's features, which end at offset `end` (None: unknown) of the topic, are acknowledged, and
         stored as far as this process knows."""
         view = self._views.get(partition)
-        if view is None or not view.filled:
+        if view is None:
+            return
+        if not view.filled:
+            if view.checkpoints_left:
+                view.checkpoints_left -= 1
+                view.again = view.again or not view.checkpoints_left
             return
         if view.trimmed != self._trimmed():
             self._refill(partition, view, "history was given up while too much waited")
@@ -184,6 +189,11 @@ class Healing:
         """Fill; whether the view is whole then."""
         view.again, trimmed = False, self._trimmed()
         watermark = await self._filler.watermark(partition)
+        if watermark is None:
+            # Were the server emptied while it is filled, nothing would tell: there was no watermark before.
+            if not await self._filler.advance(partition, None, 0):
+                return False
+            watermark = 0
         counted = Healed()
 
         def progress(done: Healed) -> None:

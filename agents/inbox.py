@@ -15,7 +15,7 @@ from streams.kafka.tail import TailReader
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 20_000
+MAX_WAITING = 4_000
 """Input records that wait in a lane before the agent stops taking more; Faust then pauses the partitions."""
 
 

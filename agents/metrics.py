@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, PlatformCollector, ProcessCollector
 
 from agents.histogram import BatchHistogram
+from agents.judging.metrics import QualityMetrics
+from agents.models.metrics import ModelMetrics
 from agents.store_metrics import StoreMetrics
 
 if TYPE_CHECKING:
@@ -52,6 +54,15 @@ class Metrics:
         self.signals = Counter(
             "hayate_signals", "Signals acknowledged by Kafka, by action", ["action"], registry=registry
         )
+        self.fallbacks = Counter(
+            "hayate_fallbacks",
+            "Records that a lower rung of the ladder decided, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.held_back = Counter(
+            "hayate_signals_held_back", "Decisions that HAYATE_EMIT made no signal of", registry=registry
+        )
         self.unreadable = Counter(
             "hayate_features_unreadable",
             "Feature records that the ensemble could not use, by reason",
@@ -83,6 +94,9 @@ class Metrics:
             "hayate_redis_dropped", "History writes given up while Redis was away", registry=registry
         )
         self.store = StoreMetrics(registry)
+        self.models = ModelMetrics(registry)
+        self.quality = QualityMetrics(registry)
+        self.alerts = Counter("hayate_alerts", "Alerts acknowledged by Kafka, by kind", ["kind"], registry=registry)
         self.batch_size = BatchHistogram("hayate_batch_size", "Records per batch, by agent", "agent", BATCH_BUCKETS)
         self.latency = BatchHistogram(
             "hayate_latency_seconds",

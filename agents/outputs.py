@@ -8,8 +8,9 @@ from streams.kafka.outlet import Outlet, Record
 from streams.kafka.tail import Tail, TailReader
 from streams.records import PART, PREVIOUS, SOURCE
 
-MAX_UNACKNOWLEDGED = 20_000
-"""Records of one stream that may be on their way to the broker."""
+MAX_UNACKNOWLEDGED = 4_000
+"""Records of one stream that may be on their way to the broker: twenty full batches of the default set. With five times
+as many the broker is not kept busier, and a backlog takes twice the memory."""
 
 
 class Outputs:

@@ -8,15 +8,24 @@ from typing import Any
 
 from faust.types import TP
 
+from agents.alerting.kinds import limits_of
+from agents.alerting.watch import AlertWatch
+from agents.decision.emission import parse_emission
 from agents.decision.ensemble import EnsembleSystem
 from agents.decision.feature_records import FeatureRecordDecoder
+from agents.decision.following import warm_up as warm_up_following
+from agents.decision.ladder import Ladder
+from agents.decision.models import RunningModels
 from agents.ensemble import EnsembleJob, EnsembleTopics
 from agents.features import FeaturesJob, FeatureTopics
 from agents.healing import Healing
 from agents.heartbeat import Heartbeat
 from agents.job import Broker
+from agents.judging.judge import Judge
 from agents.lanes import Lanes
 from agents.metrics import Metrics
+from agents.signalling.deciding import Deciding
+from agents.signalling.memory import EnsembleMemory
 from agents.store_watch import StoreWatch
 from streams.engine import RealTimeFeatureEngine
 from streams.kafka.access import KafkaAccess
@@ -24,7 +33,7 @@ from streams.kafka.batching import Poll
 from streams.kafka.checkpoint import Origin
 from streams.kafka.log_reader import LogReader
 from streams.kafka.tail import TailReader
-from streams.kafka.topics import BARS, FEATURES, FEATURES_REJECTED, REJECTED, SIGNALS, TICKS
+from streams.kafka.topics import ALERTS, BARS, FEATURES, FEATURES_REJECTED, REJECTED, SIGNALS, SIGNALS_SHADOW, TICKS
 from streams.settings import Settings
 from streams.ticks import TickDecoder
 from tables.feature_store import RealTimeFeatureStore
@@ -53,7 +62,10 @@ class AsyncPredictionPipeline:
         store: RealTimeFeatureStore,
         signals: SignalStore,
         metrics: Metrics,
+        models: RunningModels,
+        judge: Judge,
         *,
+        memory_table: IndicatorStateTable | None = None,
         broker: Callable[[], Broker],
         urgent: Callable[[], Any],
         later: Callable[[], Any],
@@ -63,14 +75,18 @@ class AsyncPredictionPipeline:
     ) -> None:
         self._engine = engine
         self._system = system
+        self._models = models
         self._store = store
         self._signals = signals
         self.heartbeat = Heartbeat(settings.session_timeout_s, confirm, on_suspect=self._abandon, on_fatal=on_fatal)
         feature_topics = FeatureTopics(*(settings.topic(name) for name in (TICKS, FEATURES, REJECTED, BARS)))
-        ensemble_topics = EnsembleTopics(*(settings.topic(name) for name in (FEATURES, SIGNALS, FEATURES_REJECTED)))
+        ensemble_topics = EnsembleTopics(
+            *(settings.topic(name) for name in (FEATURES, SIGNALS, FEATURES_REJECTED, SIGNALS_SHADOW, ALERTS))
+        )
         self._ticks, self._features = feature_topics.ticks, feature_topics.features
         logs = sorted({*feature_topics, *ensemble_topics})
-        self._tails = TailReader(LogReader(KafkaAccess.of(settings), logs))
+        shared = frozenset({ensemble_topics.alerts})
+        self._tails = TailReader(LogReader(KafkaAccess.of(settings), logs), shared)
         # A reader of its own: what fills Redis must not make a lane wait for its tails.
         self._past = LogReader(KafkaAccess.of(settings), [self._features])
         self.healing = Healing(
@@ -115,8 +131,26 @@ class AsyncPredictionPipeline:
             self._ticks,
             f"{engine.feature_set.layout_hash:016x}",
         )
+        self._ladder = Ladder(system, models, deadline_s=settings.model_deadline_ms / 1000)
+        emission = parse_emission(settings.emit)
+        limits = limits_of(settings)
+
+        def ensemble_job() -> EnsembleJob:
+            memory = EnsembleMemory(emission, memory_table, later, evict_after_s=settings.evict_after_s)
+            deciding = Deciding(
+                system,
+                models,
+                self._ladder,
+                memory,
+                engine.feature_set.outputs,
+                dynamic=settings.weights == "dynamic",
+                judge=judge,
+            )
+            alerts = AlertWatch(limits, engine.feature_set.outputs, models, judge)
+            return EnsembleJob(ensemble_topics, deciding, memory, feature_decoder, metrics, signals, alerts)
+
         self.ensemble = lanes(
-            lambda: EnsembleJob(ensemble_topics, system, feature_decoder, metrics, signals),
+            ensemble_job,
             later,
             self._features,
             engine.feature_set.version,
@@ -138,8 +172,10 @@ class AsyncPredictionPipeline:
             sessions.require((now_ns, now_ns + CALENDAR_AHEAD_NS))
         self._engine.warm_up()
         self._system.warm_up()
+        warm_up_following()
         await self._tails.start()
         await self._past.start()
+        await self._models.start()
         await self._store.start()
         await self._signals.start()
         self._watch.start()
@@ -181,9 +217,11 @@ class AsyncPredictionPipeline:
     async def close(self) -> None:
         """Last flush to Redis, and the ends of the connections; bounded in time."""
         self._watch.stop()
+        self._ladder.close()
         await asyncio.gather(
             _within(STORE_STOP_S + CLOSE_S, self._store.stop(STORE_STOP_S), "Redis"),
             _within(STORE_STOP_S + CLOSE_S, self._signals.stop(STORE_STOP_S), "Redis"),
+            _within(CLOSE_S, self._models.stop(), "the reader of models"),
             _within(CLOSE_S, self._tails.stop(), "the reader of logs"),
             _within(CLOSE_S, self._past.stop(), "the reader of features"),
         )

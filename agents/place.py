@@ -72,8 +72,9 @@ async def take_place(settings: Settings, table_dir: Path) -> Place:
                 cluster = await cluster_id(admin)
                 place.locks.append(lock_instance(cluster, settings.group, place.instance_id))
                 await refuse_living_namesake(admin, settings, place.instance_id)
-        if changelog_id := ids.get(topics.changelog_name(settings)):
-            _keep_only_rows_of(changelog_id, settings.data_dir, table_dir)
+        tables = topics.changelogs(settings) if settings.remembers_signals else (topics.changelog_name(settings),)
+        if all(name in ids for name in tables):
+            _keep_only_rows_of("+".join(ids[name] for name in tables), settings.data_dir, table_dir)
     except BaseException:
         place.release()
         raise

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from faust.cli import argument, option
 
 from agents.commands import OneShot
+from agents.decision.decisions import ACTIONS as SIGNALS
 from streams.errors import ConfigError, RetryError, StateError
 from streams.feature_set import FeatureSet
 from streams.feeds.partitions import partition_of
@@ -25,6 +26,7 @@ from streams.kafka.client import guard_requests
 from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import FEATURES, TICKS, changelog_name
 from streams.settings import Settings
+from tables.ensemble_state import decode_memory, floats
 from tables.features.clear import clear_features
 from tables.indicator_state import decode_row
 from tables.state_migrate import migrate, plan_migration
@@ -166,7 +168,9 @@ def _described(found: Survey) -> Iterator[str]:
 def _lines(found: Survey) -> Iterator[tuple[str, ...]]:
     for name, places in ((TICKS, found.ticks), (FEATURES, found.features)):
         for partition, place in places.items():
-            rows = found.rows.get(partition) if name == TICKS else None
+            rows = found.rows.get(partition) if name == TICKS else found.memories.get(partition)
+            if name == FEATURES and rows is not None and not rows.records:
+                rows = None  # the ensemble remembers nothing
             heads = [] if rows is None else list(rows.heads.values())
             layouts = sorted({head.layout for head in heads})
             yield (
@@ -182,6 +186,16 @@ def _lines(found: Survey) -> Iterator[tuple[str, ...]]:
             )
 
 
+def _memory(symbol: str, partition: int, value: bytes) -> Iterator[str]:
+    """What the ensemble remembers of a symbol."""
+    offset, memory = decode_memory(value, symbol)
+    last = SIGNALS[memory.action] if memory.action >= 0 else "none"
+    yield f"{symbol}: the ensemble remembers, in partition {partition} at offset {offset}: last signal {last}"
+    if memory.model:
+        weights = " ".join(f"{weight:.3f}" for weight in floats(memory.weights))
+        yield f"  model {memory.model}, weights {weights}, {len(memory.base) // 8} decisions wait for their label"
+
+
 def _row(found: Survey, key: bytes) -> Iterator[str]:
     symbol, settings = key.decode(), found.settings
     values = [(partition, rows.values[key]) for partition, rows in found.rows.items() if key in rows.values]
@@ -189,6 +203,9 @@ def _row(found: Survey, key: bytes) -> Iterator[str]:
         raise StateError(
             f"{symbol} has no row in {changelog_name(settings)}: no tick of it was folded, or none yet saved"
         )
+    for partition, memories in found.memories.items():
+        if key in memories.values:
+            yield from _memory(symbol, partition, memories.values[key])
     for partition, value in values:
         head = found.rows[partition].heads[key]
         where = f"partition {partition}, source offset {head.offset}, ts_ns {head.ts_ns}"

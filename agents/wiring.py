@@ -7,6 +7,8 @@ from faust.types import TP, StreamT
 from prometheus_client import CollectorRegistry
 from yarl import URL
 
+from agents.alerting.kinds import limits_of
+from agents.alerts_commands import add_alerts_command
 from agents.api_commands import add_api_command, add_api_service
 from agents.application import HayateApp
 from agents.audit.commands import add_audit_command
@@ -14,19 +16,23 @@ from agents.commands import add_commands
 from agents.decision.ensemble import EnsembleSystem, rules_for
 from agents.export_commands import add_export_command
 from agents.feed_commands import add_feed_command
+from agents.judging.judge import Judge
 from agents.metrics import Metrics
+from agents.model_commands import add_model_command
+from agents.models.setup import manager_for
 from agents.pipeline import AsyncPredictionPipeline
 from agents.rejected_commands import add_rejected_commands
 from agents.replay_commands import add_replay_commands
 from agents.state_commands import add_state_command
 from agents.store_commands import add_store_command
+from agents.training_commands import add_training_command
 from agents.web import add_pages
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import ConfigError
 from streams.feature_set import FeatureSet
 from streams.kafka.access import KafkaAccess
 from streams.kafka.batching import BatchScheduler, BatchSchema, Poll
-from streams.kafka.topics import FEATURES, STATE_TABLE, TICKS
+from streams.kafka.topics import ENSEMBLE_TABLE, FEATURES, STATE_TABLE, TICKS
 from streams.quality.file import load_filters
 from streams.settings import Settings
 from tables.features.setup import store_for
@@ -68,14 +74,26 @@ def build(settings: Settings) -> HayateApp:
 
     store = store_for(settings, feature_set, trusted=trusted)
     metrics.observe_store(store)
+    models = manager_for(settings, feature_set, metrics.models)
+    judge = Judge(
+        models,
+        feature_set.outputs,
+        limits_of(settings),
+        symbols=settings.quality_symbols,
+        half_life_s=settings.quality_half_life_s,
+    )
+    metrics.quality.watch(judge)
     app.pipeline = AsyncPredictionPipeline(
         settings,
         engine,
         system,
-        _state_table(app, settings),
+        _table(app, settings, STATE_TABLE),
         store,
         signals_for(settings, feature_set, trusted=trusted),
         metrics,
+        models,
+        judge,
+        memory_table=_table(app, settings, ENSEMBLE_TABLE) if settings.remembers_signals else None,
         broker=lambda: app.consumer,  # type: ignore[arg-type, return-value]  # ours, by the app's transport
         urgent=lambda: app.producer.urgent,  # type: ignore[attr-defined]  # ours, by the app's transport
         later=lambda: app.producer.later,  # type: ignore[attr-defined]  # ours, by the app's transport
@@ -91,9 +109,12 @@ def build(settings: Settings) -> HayateApp:
     add_state_command(app, settings)
     add_store_command(app, settings)
     add_rejected_commands(app, settings)
+    add_alerts_command(app, settings)
     add_feed_command(app, settings)
     add_export_command(app, settings)
     add_audit_command(app, settings)
+    add_training_command(app, settings)
+    add_model_command(app, settings)
     add_api_command(app, settings)
     add_api_service(app, settings, registry)
     return app
@@ -143,10 +164,10 @@ def _faust_app(settings: Settings) -> HayateApp:
     )
 
 
-def _state_table(app: HayateApp, settings: Settings) -> IndicatorStateTable:
+def _table(app: HayateApp, settings: Settings, name: str) -> IndicatorStateTable:
     table = IndicatorStateTable(
         app,
-        name=f"{settings.topic_prefix}{STATE_TABLE}",
+        name=f"{settings.topic_prefix}{name}",
         beacon=app.tables.beacon,
         partitions=settings.partitions,
         key_type=bytes,

@@ -73,6 +73,24 @@ class Signal(msgspec.Struct, frozen=True):
     members: dict[str, float | None]
     weights: dict[str, float]
     schema: str
+    high: bool = False
+    """Whether the decision is in its model's high-confidence tier; records from before there were tiers lack it."""
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """Something that a person should know. Value of a record of the `alerts` topic."""
+
+    id: str
+    """That of the causing feature record and the kind."""
+    kind: str
+    """Of agents/alerting/kinds.py, or `audit-` and a kind of the audit."""
+    symbol: str
+    ts_ns: int
+    severity: str
+    """`info`, `warning` or `error`."""
+    message: str
+    numbers: dict[str, dict[str, float | str | None]]
+    """What is behind it: output, field or figure -> its parts, such as `value` and `limit`."""
 
 
 # Codes of the flag of one value, in the order in which they worsen a record's status.

@@ -130,6 +130,39 @@ class Settings(BaseSettings):
 
     horizon_ms: Annotated[int, Field(ge=1)] = 10_000
     """How far ahead a signal looks."""
+    model_deadline_ms: Annotated[float, Field(gt=0, le=10_000)] = 50.0
+    """What a trained model may take for at most 250 records before a lower rung answers (docs/signals.md, "Fallback").
+    The rules have no deadline."""
+    weights: Literal["stacker", "dynamic"] = "stacker"
+    """How a trained model's members are combined: by its stacker, or by weights that follow their performance."""
+    emit: Annotated[str, Field(pattern=r"^(every|change|[1-9][0-9]{0,8}ms)$")] = "every"
+    """Which decisions become signals: `every` one, those that `change` a symbol's action, or one of a symbol in so many
+    milliseconds of event time, as `500ms`."""
+    model_registry: str = ".hayate/models"
+    """Where the versions of trained models are: a folder, or `s3://bucket/prefix` (extra `s3`; docs/models.md)."""
+    s3_endpoint: str = ""
+    """URL of the S3-compatible server of `model_registry`; empty: Amazon's. Credentials are those that boto3 finds."""
+    model_rollback_after: Annotated[int, Field(ge=0, le=1_000)] = 5
+    """Troubled batches, of the last 100 or within a minute, that take a new model back; 0: none do (docs/models.md)."""
+
+    alert_high: bool = True
+    """Write an alert when a signal enters the high-confidence tier (docs/alerts.md, also for the next ones)."""
+    alert_risk_bps: Annotated[float, Field(ge=0)] = 100.0
+    """Risk of a signal, in basis points, from which on an alert is written; 0: never."""
+    alert_volume_z: Annotated[float, Field(ge=0)] = 6.0
+    """The same for the standard score of the volume, where the feature set has a `volume_z`; 0: never."""
+    alert_volume_ratio: Annotated[float, Field(ge=0)] = 10.0
+    """The same for a `dollar_volume` against its own average, where there is no `volume_z`; 0: never."""
+    alert_stale_s: Annotated[float, Field(ge=0)] = 60.0
+    """Silence of a symbol, in event time, after which its next record causes an alert; 0: never."""
+    alert_quiet_s: Annotated[float, Field(ge=0)] = 300.0
+    """Event time for which a kind of alert is not repeated for a symbol, or for a model."""
+    alert_drift_psi: Annotated[float, Field(ge=0)] = 0.25
+    """Population stability index of an input, against the training, from which on a model drifts; 0: never."""
+    quality_symbols: Annotated[int, Field(ge=0, le=1_000)] = 20
+    """Symbols whose live quality has metrics of its own, for each model; the rest is `other`."""
+    quality_half_life_s: Annotated[float, Field(gt=0)] = 3_600.0
+    """Event time after which an outcome counts half in the recent quality of a model."""
 
     @classmethod
     def from_env(cls, **overrides: Any) -> "Settings":
@@ -156,6 +189,11 @@ class Settings(BaseSettings):
     def topic(self, name: str) -> str:
         """Full name of the topic called `name` in the docs."""
         return f"{self.topic_prefix}{name}" + ("" if name == INPUT else self._own)
+
+    @property
+    def remembers_signals(self) -> bool:
+        """Whether the ensemble keeps rows of its own, in the table `ensemble-state`."""
+        return self.weights == "dynamic" or self.emit != "every"
 
     @property
     def group(self) -> str:

@@ -102,7 +102,7 @@ class StateRecovery(Recovery):
             _give_up(self.app, errors.exceptions[0])
 
     def _reader(self, table: Any) -> ChangelogReader:
-        assert isinstance(table, IndicatorStateTable), "the only table there is"
+        assert isinstance(table, IndicatorStateTable), "every table is one"
         return ChangelogReader(
             table.changelog_topic.get_topic_name(),
             table.local,

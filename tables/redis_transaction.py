@@ -5,12 +5,14 @@ Here a command is bytes, so that what many commands have in common (the names) i
 """
 
 import asyncio
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from redis.asyncio import ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 
 def arguments(texts: Iterable[str | bytes]) -> tuple[int, bytes]:
@@ -60,22 +62,32 @@ class RedisTransactions:
         connection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # redis-py gives no types
         try:
             await connection.send_packed_command([data])
-            refused: ResponseError | None = None
-            replies: list[Any] = []
-            for _ in range(count + 2):
-                try:
-                    replies = await connection.read_response()
-                except ResponseError as error:
-                    # Of MULTI or of a command that was not queued; EXEC's own, which follows, says less.
-                    refused = refused or error
-            if refused is not None:
-                raise refused
-            return replies
+            # One deadline for all of them: one for each "QUEUED" takes longer than its reply.
+            async with asyncio.timeout(connection.socket_timeout):
+                return await self._replies(connection, count)
         except ResponseError:
             raise
+        except TimeoutError as error:
+            await connection.disconnect(nowait=True)
+            raise RedisTimeoutError(f"no reply within {connection.socket_timeout:g} s") from error
         except BaseException:
             # A reply left unread would be taken for the next one's.
             await connection.disconnect(nowait=True)
             raise
         finally:
             await self._pool.release(connection)
+
+    @staticmethod
+    async def _replies(connection: Any, count: int) -> list[Any]:
+        """EXEC's reply, after those to MULTI and to the commands that it runs."""
+        refused: ResponseError | None = None
+        replies: list[Any] = []
+        for _ in range(count + 2):
+            try:
+                replies = await connection.read_response(timeout=math.inf)
+            except ResponseError as error:
+                # Of MULTI or of a command that was not queued; EXEC's own, which follows, says less.
+                refused = refused or error
+        if refused is not None:
+            raise refused
+        return replies

@@ -22,7 +22,7 @@ from streams.kafka import topics
 from streams.kafka.admin import topic_ids
 from streams.kafka.checkpoint import Checkpoint
 from streams.kafka.groups import Group
-from streams.kafka.topics import FEATURES, TICKS, changelog_name
+from streams.kafka.topics import FEATURES, MODELS, TICKS, changelogs
 from tables.state_survey import RESET_ALL, RESETTING, Input, Survey, refuse_members
 
 Start = Literal["committed", "earliest", "latest"]
@@ -50,7 +50,7 @@ class ResetPlan:
             "earliest": "rebuild the state from the oldest tick that the log still holds",
             "latest": "leave out every tick that is there, and begin with the next one",
         }
-        said = [f"delete {rows} rows: {changelog_name(settings)} is made anew"]
+        said = [f"delete {rows} rows: {' and '.join(changelogs(settings))} are made anew"]
         if self.outputs:
             said.append(f"delete everything in {', '.join(output_topics(self.survey))}: made anew")
             said.append("delete the feature keys of Redis, which would keep what has the higher offset")
@@ -63,7 +63,7 @@ class ResetPlan:
 def output_topics(survey: Survey) -> list[str]:
     """Every topic that Hayate writes, its state aside."""
     settings = survey.settings
-    kept = (settings.topic(TICKS), changelog_name(settings))
+    kept = (settings.topic(TICKS), settings.topic(MODELS), *changelogs(settings))
     return [spec.name for spec in topics.specs(settings) if spec.name not in kept]
 
 
@@ -110,7 +110,7 @@ async def reset(plan: ResetPlan, admin: AIOKafkaAdminClient, on_step: Callable[[
     group = Group(admin, settings.group)
     on_step("marking the group, so that no worker starts half way")
     await group.commit(_commits(survey, _marked))
-    anew = [changelog_name(settings), *(output_topics(survey) if plan.outputs else [])]
+    anew = [*changelogs(settings), *(output_topics(survey) if plan.outputs else [])]
     for name in anew:
         on_step(f"making {name} anew")
         await make_anew(admin, next(spec for spec in topics.specs(settings) if spec.name == name))

@@ -14,9 +14,16 @@ from streams.feature_set import FeatureSet
 from streams.feeds.partitions import partition_of
 from streams.kafka import topics
 from streams.kafka.admin import topic_ids
-from streams.kafka.checkpoint import Checkpoint, decode_checkpoint
+from streams.kafka.checkpoint import Checkpoint, decode_checkpoint, made_anew
 from streams.kafka.groups import Group, Member
-from streams.kafka.topics import FEATURES, TICKS, changelog_name, identities
+from streams.kafka.topics import (
+    FEATURES,
+    TICKS,
+    changelog_name,
+    changelogs,
+    ensemble_changelog_name,
+    identities,
+)
 from streams.settings import Settings
 from tables.state_log import Log, PartitionRows, read_partition
 
@@ -77,6 +84,8 @@ class Survey:
     ends: dict[TopicPartition, int] = field(default_factory=dict)
     """Of the outputs."""
     rows: dict[int, PartitionRows] = field(default_factory=dict)
+    memories: dict[int, PartitionRows] = field(default_factory=dict)
+    """Rows of what the ensemble remembers (tables/ensemble_state.py)."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -125,12 +134,11 @@ class Survey:
     def _checkpoint(self, topic: str, partition: int, found: Checkpoint) -> Iterator[Finding]:
         where, settings = f"{topic}[{partition}]", self.settings
         now = identities(settings, self.ids).get(topic, "")
-        if found.topic and now and found.topic != now:
-            # Of ticks there is an id of the changelog behind that of the topic itself.
-            if found.topic.partition("+")[0] == now.partition("+")[0]:
-                yield Finding(where, "the changelog was made anew since the last checkpoint: the rows are gone", RESET)
-            else:
-                yield Finding(where, "the topic was made anew since the last checkpoint", RESET_ALL, anew=True)
+        anew = made_anew(found.topic, now)
+        if anew == "changelog":
+            yield Finding(where, "the changelog was made anew since the last checkpoint: the rows are gone", RESET)
+        elif anew == "topic":
+            yield Finding(where, "the topic was made anew since the last checkpoint", RESET_ALL, anew=True)
         if found.partitions and found.partitions != settings.partitions:
             what = f"the last checkpoint is of {found.partitions} partitions"
             yield Finding(where, what, f"HAYATE_PARTITIONS={found.partitions}")
@@ -159,6 +167,13 @@ class Survey:
             if ahead:
                 what = f"rows of ticks beyond the log's end: {_some(ahead)}: {TICKS} was made anew"
                 yield Finding(where, what, RESET_ALL, anew=True)
+            memories, place = self.memories.get(partition), self.features.get(partition)
+            ahead = (
+                [key for key, head in memories.heads.items() if place and head.offset >= place.end] if memories else []
+            )
+            if ahead:
+                what = f"rows of feature records beyond the log's end: {_some(ahead)}: {FEATURES} was made anew"
+                yield Finding(f"{ensemble_changelog_name(self.settings)}[{partition}]", what, RESET)
             moved = [key for key in rows.heads if partition_of(key, self.settings.partitions) != partition]
             if moved and not self.settings.any_partition:
                 what = f"rows of symbols of other partitions, from another HAYATE_PARTITIONS: {_some(moved)}"
@@ -213,7 +228,7 @@ async def survey(
     group = Group(admin, settings.group)
     found.members = await group.members()
     commits = await group.commits()
-    changelog = changelog_name(settings)
+    changelog, memory = changelogs(settings)
     bounds = await _bounds(log, found.counts)
     found.ends = {tp: end for tp, (_, end) in bounds.items()}
     for name, places in ((TICKS, found.ticks), (FEATURES, found.features)):
@@ -221,7 +236,7 @@ async def survey(
         for partition in range(found.counts.get(topic, 0)):
             tp = TopicPartition(topic, partition)
             places[partition] = _input(tp, *bounds[tp], commits.get(tp))
-    total = sum(end - begin for tp, (begin, end) in bounds.items() if tp.topic == changelog)
+    total = sum(end - begin for tp, (begin, end) in bounds.items() if tp.topic in (changelog, memory))
     done = 0
 
     def progress(passed: int) -> None:
@@ -231,6 +246,8 @@ async def survey(
 
     for partition in range(found.counts.get(changelog, 0)):
         found.rows[partition] = await read_partition(log, changelog, partition, wanted=wanted, on_progress=progress)
+    for partition in range(found.counts.get(memory, 0)):
+        found.memories[partition] = await read_partition(log, memory, partition, wanted=wanted, on_progress=progress)
     return found
 
 

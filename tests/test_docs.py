@@ -30,7 +30,7 @@ COMPLETE = [ALL] if "README.md" in TEXTS else []
 """What is checked for completeness: everything together, once there is a README."""
 
 SETTINGS = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 SUFFIXES = r"_(?:total|created|bucket|count|sum)$"
 
 
@@ -71,7 +71,7 @@ def test_settings_named_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_make_targets_named_exist(name: str) -> None:
-    assert set(re.findall(r"^(?:\$ )?make ([a-z]+)", code(TEXTS[name]), re.MULTILINE)) <= TARGETS
+    assert set(re.findall(r"^(?:\$ )?make ([a-z-]+)", code(TEXTS[name]), re.MULTILINE)) <= TARGETS
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -135,6 +135,7 @@ def test_every_metric_is_named(text: str) -> None:
 @pytest.mark.parametrize("text", COMPLETE, ids=["docs"])
 def test_every_topic_is_named(text: str) -> None:
     names = {topics.TICKS, topics.REJECTED, topics.FEATURES, topics.SIGNALS, topics.ALERTS}
+    names |= {topics.SIGNALS_SHADOW, topics.MODELS}
     assert {name for name in names if f"`{name}`" not in text} == set()
 
 

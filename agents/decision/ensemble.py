@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from agents.decision.bands import LOWER, UPPER, risk_bps
 from agents.decision.decisions import BUY, HOLD, NO_MEMBER, SELL, WARMING, Decisions
 from agents.decision.mean_reversion import MeanReversion
 from agents.decision.member import Member
@@ -25,10 +26,6 @@ ACT_ABOVE: Final = 0.15
 """Confidence above which the rules act: the pool gives one direction more than 57.5%. About one record in four of a
 random walk gets there (hardly one gets beyond 0.2): it is how loudly the rules agree, not how often they are right."""
 
-BPS: Final = 10_000.0
-UPPER: Final = "bb_upper"
-LOWER: Final = "bb_lower"
-
 
 def rules_for(outputs: Sequence[str]) -> tuple[Member, ...]:
     """Those of the rules whose features a feature set has; one that abstains always where it has none's."""
@@ -36,7 +33,7 @@ def rules_for(outputs: Sequence[str]) -> tuple[Member, ...]:
 
 
 class EnsembleSystem:
-    """Decides what to do about each feature record from the opinions of its members.
+    """Decides what to do about each feature record from the opinions of its members (a `Decider`).
 
     The opinions are pooled in log-odds by weight over the members that answered (agents/decision/pool.py). With p the
     pooled probability that the price is higher at the horizon:
@@ -213,6 +210,4 @@ def _risk_bps(columns: Mapping[str, F64], price: F64) -> F64:
     """[n]: one standard deviation in bps of the price, NaN without bands."""
     if UPPER not in columns or LOWER not in columns:
         return np.full(len(price), math.nan)
-    sd: F64 = (columns[UPPER] - columns[LOWER]) / 4.0
-    risk: F64 = sd / price * BPS
-    return risk
+    return risk_bps(columns[UPPER], columns[LOWER], price)

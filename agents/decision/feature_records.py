@@ -43,6 +43,20 @@ class FeatureColumns:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def take(self, kept: Sequence[int]) -> "FeatureColumns":
+        """Those of the n records at `kept`, ascending."""
+        at = np.array(kept, np.intp)
+        return FeatureColumns(
+            ids=[self.ids[i] for i in kept],
+            symbols=[self.symbols[i] for i in kept],
+            ts_ns=[self.ts_ns[i] for i in kept],
+            price=self.price[at],
+            values=self.values[at],
+            places=[self.places[i] for i in kept],
+            rejected=self.rejected,
+            schema=self.schema,
+        )
+
 
 class FeatureRecordDecoder:
     """Decodes the records of one version of one feature set: about 1 us each with 14 values.

@@ -46,14 +46,29 @@ def encode_signals(
                 risk=risk,
                 horizon_ms=horizon_ms,
                 model=model_name,
-                fallback=False,
+                fallback=fallback,
                 reason=reason,
                 members=dict(zip(names, opinions, strict=True)),
                 weights=dict(zip(names, shares, strict=True)),
                 schema=schema,
+                high=high,
             )
         )
-        for record_id, symbol, time, action, probability, confidence, expected, risk, reason, opinions, shares in zip(
+        for (
+            record_id,
+            symbol,
+            time,
+            action,
+            probability,
+            confidence,
+            expected,
+            risk,
+            fallback,
+            reason,
+            opinions,
+            shares,
+            high,
+        ) in zip(
             ids,
             symbols,
             ts_ns,
@@ -62,9 +77,11 @@ def encode_signals(
             decisions.confidence.tolist(),
             decisions.expected_return_bps.tolist(),
             decisions.risk.tolist(),
+            decisions.fallback.tolist(),
             decisions.reason,
             decisions.members.tolist(),
             decisions.effective_weights.tolist(),
+            decisions.high.tolist(),
             strict=True,
         )
     ]

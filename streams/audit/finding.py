@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-import msgspec
+from streams.records import Alert
 
 PREFIX: Final = "audit-"
 """Of the kinds of our alerts."""
@@ -21,18 +21,6 @@ class Finding(NamedTuple):
     message: str
     numbers: Mapping[str, Mapping[str, float | str | None]]
     """Output or field -> `served`, `expected`, `slack`, `why`."""
-
-
-class Alert(msgspec.Struct, frozen=True):
-    """Value of a record of the `alerts` topic (docs/records.md)."""
-
-    id: str
-    kind: str
-    symbol: str
-    ts_ns: int
-    severity: str
-    message: str
-    numbers: dict[str, dict[str, float | str | None]]
 
 
 def alert_of(finding: Finding) -> Alert:

@@ -12,6 +12,9 @@ horizon, had been known. So a label that was once given never changes, and none 
 - triple barrier (`take_bps` and `stop_bps`): 1 or -1 by which of +take and -stop the price reached first within the
   horizon, 0 for neither. Null where the horizon is not covered, even if a barrier was reached: else the end of the data
   would hold fast moves only. (Lopez de Prado, Advances in Financial Machine Learning, chapter 3.)
+- volatility regime: how many of `bounds_bps` the realised volatility within the horizon exceeds, less 1: -1 below the
+  first, 1 above the second of two. Realised volatility is the root of the sum of squared returns from record to record,
+  the first of them from the base price, in basis points.
 
 Returns are in basis points of the base price: (future / base - 1) * 10,000; of the triple barrier that at the touch.
 """
@@ -45,6 +48,9 @@ class LabelSpec:
     price: Literal["mid", "last"] = "mid"
     take_bps: float = math.nan
     stop_bps: float = math.nan
+    volatility: bool = False
+    bounds_bps: tuple[float, ...] = ()
+    """Of the volatility's regimes, ascending."""
 
     @property
     def barriers(self) -> bool:
@@ -82,7 +88,7 @@ class Labels(NamedTuple):
     label: NDArray[np.int8]
     """1, 0 or -1; nothing to go by where `null`."""
     return_bps: F64
-    """NaN where `null`."""
+    """NaN where `null`; of a volatility regime the realised volatility."""
     known_ns: NDArray[np.int64]
     """When the label could be known: Kafka timestamp of the record that covers the horizon."""
     null: NDArray[np.bool_]
@@ -102,10 +108,21 @@ def label_rows(spec: LabelSpec, path: PricePath, source: NDArray[np.int64]) -> L
     returns = np.where(null, np.nan, (future / base - 1.0) * BPS)
     if spec.barriers:
         label = _touches(spec, path, at, behind, base, quoted, null, returns)
+    elif spec.volatility:
+        mids, prices = _squares(path.mid), _squares(path.price)
+        variance = np.where(quoted, mids[there] - mids[at], prices[there] - prices[at])
+        # A difference of long sums can be a rounding error below 0.
+        returns = np.where(null, np.nan, np.sqrt(np.maximum(variance, 0.0)))
+        label = regimes(returns, spec.bounds_bps)
     else:
         label = (returns > spec.dead_band_bps).astype(np.int8) - (returns < -spec.dead_band_bps).astype(np.int8)
     known = path.known_ns[np.minimum(behind, len(path.source) - 1)]
     return Labels(label, returns, known, null)
+
+
+def regimes(volatility: F64, bounds_bps: tuple[float, ...]) -> NDArray[np.int8]:
+    """Label of each realised volatility; NaN counts as above all bounds."""
+    return (np.searchsorted(np.array(bounds_bps), volatility, side="left") - 1).astype(np.int8)
 
 
 def parse_labels(text: str) -> LabelSpec:
@@ -175,6 +192,13 @@ def _touches(
             returns[i] = moves[touched[0]]
             label[i] = 1 if returns[i] > 0 else -1
     return label
+
+
+def _squares(prices: F64) -> F64:
+    """Running sum of squared returns, bps^2; 0 before the first price."""
+    moves = np.zeros(len(prices))
+    moves[1:] = np.nan_to_num((prices[1:] / prices[:-1] - 1.0) * BPS)
+    return np.cumsum(moves * moves)
 
 
 def _filled(numbers: F64) -> F64:

@@ -58,13 +58,24 @@ def decode_checkpoint(metadata: str, where: str) -> Checkpoint | None:
         ) from None
 
 
+def made_anew(found: str, now: str) -> str | None:
+    """Which of the topics that a checkpoint rests on is another one now: `topic`, `changelog`, or None.
+
+    What only one of both names is not compared: checkpoints from before Hayate 0.3 name no changelog of the ensemble.
+    """
+    for name, was, is_now in zip(("topic", "changelog"), found.split("+"), now.split("+"), strict=False):
+        if was and is_now and was != is_now:
+            return name
+    return None
+
+
 def check_origin(found: Origin, now: Origin, where: str) -> None:
     """Compare what a checkpoint was taken of with what is running; `where` names the partition.
 
     Raises:
         StateError: something changed that the state does not survive, with the command that resolves it.
     """
-    if found.topic and now.topic and found.topic != now.topic:
+    if made_anew(found.topic, now.topic):
         raise StateError(
             f"{where}: the topic was made anew since the last checkpoint (id {found.topic}, now {now.topic}): its "
             "offsets mean other records now; see `faust -A app state show`, start anew with `faust -A app state reset`"

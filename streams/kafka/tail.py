@@ -68,8 +68,10 @@ class Tail:
 class TailReader:
     """Reads tails, any number of them at once."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, shared: frozenset[str] = frozenset()) -> None:
+        """`shared`: topics that others write to as well (the audit to `alerts`): records without `src` are theirs."""
         self._log = log
+        self._shared = shared
 
     async def start(self) -> None:
         """Connect."""
@@ -146,8 +148,11 @@ class TailReader:
         found: list[ConsumerRecord] = []
         while start < end:
             records, start = await self._log.fetch(tp, start)
-            found.extend(record for record in records if record.offset < end)
+            found.extend(record for record in records if record.offset < end and not self._foreign(record))
         return found
+
+    def _foreign(self, record: ConsumerRecord) -> bool:
+        return record.topic in self._shared and header(record.headers, SOURCE) is None
 
 
 @asynccontextmanager

@@ -19,7 +19,10 @@ FEATURES_REJECTED = "features-rejected"
 SIGNALS = "signals"
 BARS = "bars"
 ALERTS = "alerts"
+SIGNALS_SHADOW = "signals-shadow"
+MODELS = "models"
 STATE_TABLE = "indicator-state"
+ENSEMBLE_TABLE = "ensemble-state"
 
 HOUR_MS = 3_600_000
 ID_DIGITS = 16
@@ -45,12 +48,22 @@ def changelog_name(settings: Settings) -> str:
     return f"{settings.group}-{settings.topic_prefix}{STATE_TABLE}-changelog"
 
 
+def ensemble_changelog_name(settings: Settings) -> str:
+    """Topic behind the table of what the ensemble remembers."""
+    return f"{settings.group}-{settings.topic_prefix}{ENSEMBLE_TABLE}-changelog"
+
+
+def changelogs(settings: Settings) -> tuple[str, str]:
+    """Every topic behind a table."""
+    return changelog_name(settings), ensemble_changelog_name(settings)
+
+
 def identities(settings: Settings, ids: Mapping[str, str]) -> dict[str, str]:
-    """Input topic -> what its checkpoints rest on, from Kafka's ids of all topics: the topic itself and, for ticks,
-    the changelog with the rows. One made anew under its old name gives another. Empty where the broker has no ids."""
+    """Input topic -> what its checkpoints rest on, from Kafka's ids of all topics: the topic itself and the changelog
+    with the rows. One made anew under its old name gives another. Empty where the broker has no ids."""
     rests_on = {
         settings.topic(TICKS): (settings.topic(TICKS), changelog_name(settings)),
-        settings.topic(FEATURES): (settings.topic(FEATURES),),
+        settings.topic(FEATURES): (settings.topic(FEATURES), ensemble_changelog_name(settings)),
     }
     return {
         topic: "+".join(ids[name][:ID_DIGITS] for name in names)
@@ -84,14 +97,20 @@ def specs(settings: Settings) -> list[TopicSpec]:
         stamped(SIGNALS, outputs_ms),
         stamped(BARS, outputs_ms),
         stamped(ALERTS, outputs_ms),
+        stamped(SIGNALS_SHADOW, outputs_ms),
+        # Kept whole: a replay of any record needs to know who served it. Only partition 0 is used.
+        stamped(MODELS, -1, cleanup_policy="delete"),
         # Compact only: Faust's recovery hangs for ever on a changelog that is also trimmed by time.
         # Recovery reads it all: segments small enough to be compacted soon, and compacted well.
-        spec(
-            changelog_name(settings),
-            cleanup_policy="compact",
-            max_message_bytes=1_048_576,
-            segment_bytes=67_108_864,
-            min_cleanable_dirty_ratio=0.2,
+        *(
+            spec(
+                name,
+                cleanup_policy="compact",
+                max_message_bytes=1_048_576,
+                segment_bytes=67_108_864,
+                min_cleanable_dirty_ratio=0.2,
+            )
+            for name in changelogs(settings)
         ),
     ]
 

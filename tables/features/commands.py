@@ -23,6 +23,7 @@ class FeatureCommands:
         self.library, self._put, self._mark = load_library()
         self._header = pack_header(schema, latest_ttl_s, names, ttls)
         self._kept = frozenset(ttls)
+        self._places = tuple(place for place, name in enumerate(names) if name in ttls)
 
     def put(self, write: FeatureWrite, age_s: int = LIVE) -> Command:
         """Store a record of the stream; with `age_s` one of the log, written there so many seconds ago.
@@ -30,7 +31,7 @@ class FeatureCommands:
         Raises:
             TypeError, ValueError: a field of `write` is not what its type says.
         """
-        return put_command(self._put, self.keys, self._header, write, self._kept, age_s)
+        return put_command(self._put, self.keys, self._header, write, self._kept, self._places, age_s)
 
     def mark(self, partition: int, expected: int | None, offset: int) -> Command:
         """Move the watermark of `partition` from `expected` (None: there is none) to `offset`."""

@@ -21,7 +21,7 @@ from tables.redis_connection import FAILURES, address_of, call_many, explain
 
 logger = logging.getLogger(__name__)
 
-CHUNK: Final = 16
+CHUNK: Final = 32
 """Records of one write to the server: what is put live waits for no more than these."""
 CHUNK_MOST: Final = 64
 """The same where every call waits long."""

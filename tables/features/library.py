@@ -45,17 +45,26 @@ def load_library() -> Library:
 
 
 def pack_header(schema: str, latest_ttl_s: int, names: Sequence[str], ttls: Mapping[str, int]) -> bytes:
-    """What all records of a store have in common; `ttls` are the lives, in seconds, of those that keep history keys.
+    """What all records of a store have in common; `ttls` are the lives, in seconds, of those of `names` that keep
+    history keys.
 
     Text and small integers are all that `cmsgpack` knows exactly.
     """
-    return msgspec.msgpack.encode((schema, latest_ttl_s, names, [ttls.get(name, 0) for name in names]))
+    kept = [name for name in names if name in ttls]
+    return msgspec.msgpack.encode((schema, latest_ttl_s, names, kept, [ttls[name] for name in kept]))
 
 
 def put_command(
-    function: str, keys: FeatureKeys, header: bytes, write: FeatureWrite, kept: frozenset[str], age_s: int = LIVE
+    function: str,
+    keys: FeatureKeys,
+    header: bytes,
+    write: FeatureWrite,
+    kept: frozenset[str],
+    places: Sequence[int],
+    age_s: int = LIVE,
 ) -> tuple[str | bytes | int, ...]:
-    """The call that stores `write` under `keys`; `kept` are the names that keep history.
+    """The call that stores `write` under `keys`; `kept` are the names that keep history, `places` where the values of
+    these stand, in the order of the header.
 
     `age_s`: of a record of the log, how many seconds ago it was written there, rounded up.
 
@@ -78,6 +87,7 @@ def put_command(
         flags_of(write.flags, kept),
         # msgspec writes NaN and infinities as null. As text, for cmsgpack does not know msgpack's binary type.
         msgspec.json.encode(write.values).decode(),
+        msgspec.json.encode([write.values[place] for place in places]).decode(),
         age_s,
     )
     return ("FCALL", function, 2, keys.latest(write.symbol), keys.symbols, header, msgspec.msgpack.encode(record))

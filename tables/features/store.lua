@@ -8,16 +8,16 @@
 -- What a store says of itself, unpacked once per distinct header: a memo of the argument, not state.
 local headers = {}
 
--- Header: msgpack of {schema, latest TTL in s, {name, ...}, {history TTL in s of each name, 0 where it has none, ...}}.
+-- Header: msgpack of {schema, latest TTL in s, {name, ...}, {name that keeps history, ...}, {its TTL in s, ...}}.
 local function unpack_header(packed)
   local header = headers[packed]
   if header == nil then
-    local schema, latest_ttl, names, ttls = unpack(cmsgpack.unpack(packed))
+    local schema, latest_ttl, names, kept, ttls = unpack(cmsgpack.unpack(packed))
     local longest = 0
     for _, ttl in ipairs(ttls) do
       longest = math.max(longest, ttl)
     end
-    header = {schema = schema, latest_ttl = latest_ttl, names = names, ttls = ttls, longest = longest}
+    header = {schema = schema, latest_ttl = latest_ttl, names = names, kept = kept, ttls = ttls, longest = longest}
     headers[packed] = header
   end
   return header
@@ -72,7 +72,8 @@ end
 --
 -- Record: msgpack of {symbol, partition, offset, second as YYYYMMDDHHMMSS, ts_ns, id, status, price or '', flags or '',
 -- flags of the names that keep history or '', values as a JSON array of numbers and nulls in the order of the header's
--- names, age in s: -1 for a record of the stream, for one of the log how long ago it was written}.
+-- names, the same of those that keep history, age in s: -1 for a record of the stream, for one of the log how long ago
+-- it was written}.
 --
 -- A record of the stream that is not newer than what the symbol has changes nothing. One of the log is also written
 -- where only its second has nothing newer, with what is left of its life: so the log may be read in any order.
@@ -81,7 +82,7 @@ end
 local function put(keys, args)
   local latest, symbols = keys[1], keys[2]
   local header = unpack_header(args[1])
-  local symbol, partition, offset, second, ts_ns, id, status, price, flags, kept_flags, values, age =
+  local symbol, partition, offset, second, ts_ns, id, status, price, flags, kept_flags, values, kept_values, age =
     unpack(cmsgpack.unpack(args[2]))
   local live = age < 0
   local past = live and 0 or age
@@ -99,43 +100,30 @@ local function put(keys, args)
     return 0
   end
 
-  local fields = {
-    'ts_ns', ts_ns, 'schema', header.schema, 'status', status, 'id', id, '_partition', partition, '_offset', offset,
-  }
-  local n = #fields
-  if price ~= '' then
-    fields[n + 1], fields[n + 2] = 'price', price
-    n = n + 2
-  end
-  if flags ~= '' then
-    fields[n + 1], fields[n + 2] = 'flags', flags
-    n = n + 2
-  end
-
-  local names, ttls = header.names, header.ttls
-  local gone = {}
-  local i = 0
-  for text in string.gmatch(values, '[^,%[%]]+') do
-    i = i + 1
-    local name = names[i]
-    if text ~= 'null' then
-      fields[n + 1], fields[n + 2] = name, text
-      n = n + 2
-    end
-    if kept and ttls[i] > past then
-      local key = base .. name .. suffix
-      if text == 'null' then
-        gone[#gone + 1] = key
-      else
-        redis.call('SET', key, text, 'EX', ttls[i] - past)
+  local call = redis.call
+  if kept then
+    local names, ttls, gone = header.kept, header.ttls, {}
+    local i, life, life_text = 0, nil, nil
+    for text in string.gmatch(kept_values, '[^,%[%]]+') do
+      i = i + 1
+      local ttl = ttls[i]
+      if ttl > past then
+        local key = base .. names[i] .. suffix
+        if text == 'null' then
+          gone[#gone + 1] = key
+        else
+          -- Most lives are the same, and a number is turned into text at every call.
+          if ttl ~= life then
+            life, life_text = ttl, tostring(ttl - past)
+          end
+          call('SET', key, text, 'EX', life_text)
+        end
       end
     end
-  end
-  -- An earlier record of this second may have had a value where the last one has none.
-  if #gone > 0 then
-    redis.call('DEL', unpack(gone))
-  end
-  if kept then
+    -- An earlier record of this second may have had a value where the last one has none.
+    if #gone > 0 then
+      call('DEL', unpack(gone))
+    end
     local note = '{"_partition":' .. partition .. ',"_offset":' .. offset .. ',"ts_ns":' .. ts_ns .. ',"schema":"'
       .. header.schema .. '","status":"' .. status .. '","id":"' .. id .. '"'
     if price ~= '' then
@@ -150,6 +138,26 @@ local function put(keys, args)
     return 3
   end
 
+  local fields = {
+    'ts_ns', ts_ns, 'schema', header.schema, 'status', status, 'id', id, '_partition', partition, '_offset', offset,
+  }
+  local n = #fields
+  if price ~= '' then
+    fields[n + 1], fields[n + 2] = 'price', price
+    n = n + 2
+  end
+  if flags ~= '' then
+    fields[n + 1], fields[n + 2] = 'flags', flags
+    n = n + 2
+  end
+  local names, i = header.names, 0
+  for text in string.gmatch(values, '[^,%[%]]+') do
+    i = i + 1
+    if text ~= 'null' then
+      fields[n + 1], fields[n + 2] = names[i], text
+      n = n + 2
+    end
+  end
   store_latest(latest, symbols, symbol, fields, header.latest_ttl, past)
   return known and 1 or 2
 end

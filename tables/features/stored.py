@@ -12,6 +12,8 @@ from tables.features.source import StoredNote, StoredRecord
 
 NOTE: Final = ("ts_ns", "schema", "status", "id", "price", "flags", "_partition", "_offset", SEALED)
 """What a read of a latest hash asks for beside the values."""
+_NOTED: Final = NOTE.index("flags") + 1
+"""As many of them are told."""
 _ID: Final = NOTE.index("id")
 _SEALED: Final = NOTE.index(SEALED)
 _NO_VALUES: Final = frozenset({*RESERVED, SEALED})
@@ -31,6 +33,8 @@ class _Record(msgspec.Struct, frozen=True):
 
 _RECORDS: Final = msgspec.json.Decoder(_Record)
 _FLAGS: Final = msgspec.json.Decoder(dict[str, str])
+_FLOATS: Final = msgspec.json.Decoder(list[float])
+_NULLABLE: Final = msgspec.json.Decoder(list[float | None])
 
 
 def whole(opener: FeatureOpener, key: str, reply: Sequence[bytes]) -> StoredRecord | None:
@@ -58,10 +62,7 @@ def named(opener: FeatureOpener, key: str, names: Sequence[str], reply: Sequence
         return _of_fields(fields, names) if "id" in fields else None
     if reply[_ID] is None:
         return None
-    texts = reply[len(NOTE) :]
-    # Most records have no null: six thousand numbers of a matrix in half the time.
-    values = list(map(_number, texts)) if None in texts else list(map(float, texts))  # type: ignore[arg-type]
-    return StoredRecord(_note(dict(zip(NOTE, reply, strict=False))), names, values)
+    return StoredRecord(_note(*reply[:_NOTED]), names, _numbers(reply[len(NOTE) :]))
 
 
 def picked(names: Sequence[str], replies: Sequence[Sequence[bytes]]) -> list[Sequence[bytes | None]]:
@@ -96,20 +97,37 @@ def of_second(
 
 
 def _of_fields(fields: Mapping[str, bytes], names: Sequence[str]) -> StoredRecord:
-    return StoredRecord(_note(fields), names, [_number(fields.get(name)) for name in names])
+    note = _note(*(fields.get(name) for name in NOTE[:_NOTED]))
+    return StoredRecord(note, names, _numbers([fields.get(name) for name in names]))
 
 
-def _note(fields: Mapping[str, bytes | None]) -> StoredNote:
-    ts_ns, schema, status, id_ = (fields.get(name) for name in ("ts_ns", "schema", "status", "id"))
+def _note(
+    ts_ns: bytes | None,
+    schema: bytes | None,
+    status: bytes | None,
+    id_: bytes | None,
+    price: bytes | None,
+    flags: bytes | None,
+) -> StoredNote:
     assert ts_ns is not None
     assert schema is not None
     assert status is not None
     assert id_ is not None
-    flags = fields.get("flags")
     named_flags = {} if flags is None else _FLAGS.decode(flags)
-    return StoredNote(
-        int(ts_ns), schema.decode(), status.decode(), id_.decode(), _number(fields.get("price")), named_flags
-    )
+    return StoredNote(int(ts_ns), schema.decode(), status.decode(), id_.decode(), _number(price), named_flags)
+
+
+def _numbers(texts: Sequence[bytes | None]) -> list[float] | list[float | None]:
+    """As `_number` of each; as one JSON array, which takes a sixth of the time and gives the same doubles."""
+    found: list[float] | list[float | None]
+    try:
+        if None in texts:
+            found = _NULLABLE.decode(b"[%b]" % b",".join([b"null" if text is None else text for text in texts]))
+        else:
+            found = _FLOATS.decode(b"[%b]" % b",".join(texts))  # type: ignore[arg-type] # there is no None
+    except msgspec.DecodeError:
+        found = []  # somebody else wrote it: `NaN`, say, which is no JSON
+    return found if len(found) == len(texts) else list(map(_number, texts))
 
 
 def _number(text: bytes | None) -> float | None:

@@ -3,7 +3,7 @@
     <registry>/<name>/<version>/
       manifest.json
       members/<member>.onnx     input "inputs" float32 [n, k], output "probabilities" float32 [n, classes]
-      stacker.onnx              input "inputs" float32 [n, members * classes], output as above
+      stacker.onnx              input "inputs" float32 [n, members * classes] (agents/decision/stacker.py), output too
       report.html, report.json
 
 A version is named by its content: the first 12 hex digits of the SHA-256 over the canonical JSON of the manifest
@@ -49,6 +49,9 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     output: str
     form: Form
+    missing: bool = True
+    """Whether it was missing in some row of the training. Where it never was, as in a warmed-up symbol, a record that
+    lacks it is not answered by any member."""
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +133,8 @@ class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input: str
     edges: tuple[float, ...]
     shares: tuple[float, ...]
+    phase: int | None = None
+    """Of the session (the output `session_phase`) that this is of; None: of all records."""
 
 
 class ModelManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -152,7 +157,7 @@ class ModelManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     calibration: Calibration
     tier: Tier
     act_above: Annotated[float, msgspec.Meta(ge=0, lt=1)]
-    """Confidence |2 p - 1| above which a signal says to buy or sell."""
+    """Confidence |P(up) - P(down)|, calibrated, above which a signal says to buy or sell."""
     move_bps: float
     """Mean absolute return over the horizon of the training rows that moved: expected return is (up - down) * this."""
     data: dict[str, str | int | float | list[str]]

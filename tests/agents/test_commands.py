@@ -83,11 +83,11 @@ def test_topics_can_be_run_again(world: World) -> None:
     names = ["ticks", "ticks-rejected", "features", "features-rejected", "signals", "bars"]
     assert first.stdout.startswith("created: ")
     assert all(f"{world.prefix}{name}" in first.stdout for name in names)
-    assert "0 of 8 topics were there already" in first.stdout
+    assert "0 of 11 topics were there already" in first.stdout
     second = world.faust("topics")
     assert (second.returncode, second.stdout) == (
         0,
-        "created: nothing; 8 of 8 topics were there already\n",
+        "created: nothing; 11 of 11 topics were there already\n",
     )
     refused(world.faust("topics", HAYATE_PARTITIONS="3"), "has 2 partitions", "HAYATE_PARTITIONS=2")
 

@@ -9,10 +9,15 @@ import pytest
 from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
+from agents.decision.emission import Emission
 from agents.decision.ensemble import EnsembleSystem
 from agents.decision.feature_records import FeatureRecordDecoder
+from agents.decision.ladder import Ladder
+from agents.decision.models import NoModels
 from agents.ensemble import EnsembleJob, EnsembleTopics
 from agents.metrics import Metrics
+from agents.signalling.deciding import Deciding
+from agents.signalling.memory import EnsembleMemory
 from streams.engine import RealTimeFeatureEngine
 from streams.feature_records import FeatureEncoder
 from streams.feature_set import FeatureSet
@@ -41,9 +46,12 @@ class Bench:
     def __init__(self) -> None:
         self.metrics = Metrics(CollectorRegistry())
         self.lane = FakeLane()
+        rules, models = EnsembleSystem(SET.outputs), NoModels()
+        memory = EnsembleMemory(Emission(), None, lambda: None)
         self.job = EnsembleJob(
-            EnsembleTopics("features", "signals", "features-rejected"),
-            EnsembleSystem(SET.outputs),
+            EnsembleTopics("features", "signals", "features-rejected", "signals-shadow"),
+            Deciding(rules, models, Ladder(rules, models, deadline_s=1.0), memory, SET.outputs),
+            memory,
             FeatureRecordDecoder(SET.outputs, SET.version),
             self.metrics,
         )
@@ -189,7 +197,7 @@ async def test_signals_are_counted_when_kafka_has_them(bench: Bench, features: l
     assert sum(counts) == 90
     assert counts[2] >= 20
     assert bench.metrics.registry.get_sample_value("hayate_latency_seconds_count", {"to": "signal"}) == 90
-    assert bench.job.rows() is None  # type: ignore[func-returns-value]  # the protocol's other jobs have some
+    assert bench.job.rows() is None
     bench.job.stored()
     await bench.job.settle({})
     await bench.job.close()

@@ -12,15 +12,11 @@ One symbol's ticks, one process, no Kafka. The eight classics: SMA 5, 20 and 50,
 - `plain Python`: the same formulas with deques and floats, as one writes them oneself.
 """
 
-import argparse
-import json
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -33,6 +29,10 @@ from streams.feature_set import FeatureSet
 from streams.feeds.simulator import simulate
 from streams.history import history_of
 from tables.indicator_state import HEADER
+from tests.benchmarks import figures
+from tests.benchmarks.arena import parser
+from tests.benchmarks.figures import Case
+from tests.benchmarks.machine import machine
 
 CLASSICS = ("sma_5", "sma_20", "sma_50", "ema_12", "ema_26", "rsi_14", "macd", "bbands")
 HISTORY = 100
@@ -136,11 +136,10 @@ def timed(work: Callable[[], None], ticks: int) -> float:
 
 def main() -> int:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ticks", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="write the figures there as well")
-    options = parser.parse_args()
+    given = parser(__doc__)
+    given.add_argument("--ticks", type=int, default=200_000)
+    given.add_argument("--rounds", type=int, default=5)
+    options = given.parse_args()
     columns = ticks_of(options.ticks)
     prices: F64 = columns.price[~np.isnan(columns.price)]
     listed = prices.tolist()[:20_000]
@@ -158,24 +157,31 @@ def main() -> int:
     }
     for engine in (classics, full):
         engine.warm_up()
-    rounds = [{name: measure() for name, measure in contestants.items()} for _ in range(options.rounds)]
-    figures = {
-        name: {
-            "us_per_tick": median(each[name] for each in rounds),
-            "times_hayate": median(each[name] / each["hayate"] for each in rounds),
-        }
-        for name in contestants
-    }
+    case = Case(
+        "engine",
+        "The fold alone",
+        "One symbol's ticks in one process, no Kafka: the eight classics (SMA 5, 20, 50, EMA 12, 26, RSI 14, MACD, "
+        "Bollinger), and our default set.",
+        {"us": "µs a tick"},
+        base="hayate",
+        settings={"ticks": options.ticks, "rounds": options.rounds},
+        machine=machine(),
+    )
+    for _ in range(options.rounds):
+        for name, measure in contestants.items():
+            case.add(name, us=measure())
     print(f"{'':26} {'us/tick':>9} {'x hayate':>9}   {options.rounds} rounds")
-    for name, figure in figures.items():
-        print(f"{name:26} {figure['us_per_tick']:9.3f} {figure['times_hayate']:9.1f}")
+    for name in contestants:
+        figure, times = case.spread(name, "us"), case.advantage(name, "us")
+        assert figure is not None
+        assert times is not None
+        print(f"{name:26} {figure.median:9.3f} {times.median:9.1f}")
     for name, engine in (("eight classics", classics), ("default set", full)):
         print(
             f"{name}: {len(engine.feature_set.outputs)} outputs, "
             f"{HEADER.size + 8 * engine.feature_set.width:,} bytes of state per symbol"
         )
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+    figures.keep(options.json, case)
     return 0
 
 

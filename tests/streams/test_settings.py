@@ -61,6 +61,15 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "api_keys_file": ("/run/secrets/api_keys", Path("/run/secrets/api_keys")),
     "store_symbols": ("5000", 5000),
     "store_ticks_per_s": ("1000.5", 1000.5),
+    "alert_high": ("false", False),
+    "alert_risk_bps": ("25.5", 25.5),
+    "alert_volume_z": ("4", 4.0),
+    "alert_volume_ratio": ("5", 5.0),
+    "alert_stale_s": ("10", 10.0),
+    "alert_quiet_s": ("0", 0.0),
+    "alert_drift_psi": ("0.1", 0.1),
+    "quality_symbols": ("5", 5),
+    "quality_half_life_s": ("60", 60.0),
 }
 
 BOUNDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -88,6 +97,9 @@ BOUNDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "feed_clock_slack_ms": (("0", "3600000"), ("-1", "3600001")),
     "feed_reconnect_max_s": (("0.1", "3600"), ("0", "3600.1", "nan")),
     "horizon_ms": (("1",), ("0",)),
+    "alert_drift_psi": (("0",), ("-1", "nan")),
+    "quality_symbols": (("0", "1000"), ("-1", "1001")),
+    "quality_half_life_s": (("0.1",), ("0", "nan")),
 }
 
 

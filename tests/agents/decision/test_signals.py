@@ -71,6 +71,7 @@ def test_the_bytes_while_warming() -> None:
         "members": dict.fromkeys(NAMES),
         "weights": dict.fromkeys(NAMES, 0.0),
         "schema": "v",
+        "high": False,
     }
 
 

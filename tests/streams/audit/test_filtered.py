@@ -111,7 +111,7 @@ def in_a_log(events: list[Event]) -> list[Event]:
 
 
 @given(events=dirty(), a=RULES, b=RULES, at_once=st.sampled_from([1, 9, 100]), half=st.integers(0, 60))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_dirty_streams_give_no_finding(
     folder: Path, events: list[Event], a: QualityRules, b: QualityRules, at_once: int, half: int
 ) -> None:

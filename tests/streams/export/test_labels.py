@@ -1,7 +1,11 @@
 """What `--labels` may say, and labels of a path that a person can follow."""
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.errors import ConfigError
 from streams.export.labels import PATH_TYPE, LabelSpec, PricePath, label_rows, parse_labels
@@ -86,3 +90,24 @@ def test_what_labels_may_say() -> None:
 def test_what_labels_may_not_say(text: str, what: str) -> None:
     with pytest.raises(ConfigError, match=what):
         parse_labels(text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(1.0, 100.0)), min_size=2, max_size=30), st.integers(1, 8))
+def test_realised_volatility_by_its_definition(steps: list[tuple[int, float]], horizon_s: int) -> None:
+    """The root of the sum of squared returns of the records within the horizon, and the regime that the bounds make."""
+    seconds = np.cumsum([step for step, _ in steps]).tolist()
+    found = path(*((s, price, NAN) for s, (_, price) in zip(seconds, steps, strict=True)))
+    bounds = (500.0, 5_000.0)
+    spec = LabelSpec(horizon_s * 10**9, volatility=True, bounds_bps=bounds)
+    labels = label_rows(spec, found, np.arange(len(steps)))
+    prices = [price for _, price in steps]
+    for i in range(len(steps)):
+        end = seconds[i] + horizon_s
+        assert labels.null[i] == (seconds[-1] <= end)
+        if not labels.null[i]:
+            last = max(j for j in range(len(steps)) if seconds[j] <= end)
+            moves = [(prices[j] / prices[j - 1] - 1) * 1e4 for j in range(i + 1, last + 1)]
+            expected = math.sqrt(sum(move * move for move in moves))
+            assert labels.return_bps[i] == pytest.approx(expected, rel=1e-6, abs=0.01)
+            if min(abs(expected - bound) for bound in bounds) > 1:
+                assert labels.label[i] == (expected > bounds[0]) + (expected > bounds[1]) - 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import StateError
-from streams.kafka.checkpoint import Checkpoint, Origin, check_origin, decode_checkpoint
+from streams.kafka.checkpoint import Checkpoint, Origin, check_origin, decode_checkpoint, made_anew
 
 WHERE = "ticks[3]"
 FULL = Origin(layout="00ff", topic="0123456789abcdef", partitions=8)
@@ -69,3 +69,13 @@ def test_what_changed_is_refused_with_the_command_that_resolves_it(change: dict[
 
 def test_unknown_fields_are_for_a_later_version() -> None:
     assert decode_checkpoint(msgspec.json.encode({"ends": {}, "more": 1}).decode(), WHERE) == Checkpoint({})
+
+
+def test_what_only_one_names_is_not_compared() -> None:
+    """A checkpoint of a version that had no second changelog goes on; one whose topic or rows are others does not."""
+    assert made_anew("a+b", "a+b") is None
+    assert made_anew("a", "a+b") is None
+    assert made_anew("", "a+b") is None
+    assert made_anew("a+b", "c+b") == "topic"
+    assert made_anew("a+b", "a+c") == "changelog"
+    assert made_anew("a", "c+b") == "topic"

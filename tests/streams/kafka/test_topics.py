@@ -12,7 +12,7 @@ from deploy.local import Endpoints
 from streams.errors import RetryError, TopicError
 from streams.kafka import topics
 from streams.kafka.admin import connected_admin
-from streams.kafka.topics import TopicSpec, changelog_name, check, ensure, identities, specs
+from streams.kafka.topics import TopicSpec, changelog_name, changelogs, check, ensure, identities, specs
 from streams.settings import Settings
 
 
@@ -27,6 +27,12 @@ def expected(settings: Settings) -> dict[str, dict[str, str]]:
     """What is described for each topic, in the broker's own words."""
     prefix = settings.topic_prefix
     stamped = {"message.timestamp.type": "LogAppendTime"}
+    changelog = {
+        "cleanup.policy": "compact",
+        "max.message.bytes": "1048576",
+        "segment.bytes": "67108864",
+        "min.cleanable.dirty.ratio": "0.2",
+    }
     return {
         f"{prefix}ticks": {**stamped, "retention.ms": "7200000"},
         f"{prefix}ticks-rejected": {**stamped, "retention.ms": "7200000", "max.message.bytes": "2097152"},
@@ -35,12 +41,10 @@ def expected(settings: Settings) -> dict[str, dict[str, str]]:
         f"{prefix}signals": {**stamped, "retention.ms": "18000000"},
         f"{prefix}bars": {**stamped, "retention.ms": "18000000"},
         f"{prefix}alerts": {**stamped, "retention.ms": "18000000"},
-        f"app-{prefix}indicator-state-changelog": {
-            "cleanup.policy": "compact",
-            "max.message.bytes": "1048576",
-            "segment.bytes": "67108864",
-            "min.cleanable.dirty.ratio": "0.2",
-        },
+        f"{prefix}signals-shadow": {**stamped, "retention.ms": "18000000"},
+        f"{prefix}models": {**stamped, "retention.ms": "-1", "cleanup.policy": "delete"},
+        f"app-{prefix}indicator-state-changelog": changelog,
+        f"app-{prefix}ensemble-state-changelog": changelog,
     }
 
 
@@ -65,11 +69,15 @@ def test_every_topic_is_described_once_with_one_partition_count(settings: Settin
 
 
 def test_what_checkpoints_rest_on(settings: Settings) -> None:
-    """Ticks on their changelog too; a topic whose id is not known leaves its input without."""
-    ticks, features, changelog = settings.topic("ticks"), settings.topic("features"), changelog_name(settings)
-    ids = {ticks: "a" * 32, features: "b" * 32, changelog: "c" * 32}
-    assert identities(settings, ids) == {ticks: "a" * 16 + "+" + "c" * 16, features: "b" * 16}
-    assert identities(settings, {ticks: "a" * 32, features: "b" * 32}) == {features: "b" * 16}
+    """Each on the changelog of its rows, too; a topic whose id is not known leaves its input without."""
+    ticks, features = settings.topic("ticks"), settings.topic("features")
+    state, memory = changelogs(settings)
+    assert state == changelog_name(settings)
+    ids = {ticks: "a" * 32, features: "b" * 32, state: "c" * 32, memory: "d" * 32}
+    own = {ticks: "a" * 16 + "+" + "c" * 16, features: "b" * 16 + "+" + "d" * 16}
+    assert identities(settings, ids) == own
+    assert identities(settings, {features: "b" * 32, memory: "d" * 32}) == {features: own[features]}
+    assert identities(settings, {ticks: "a" * 32, features: "b" * 32}) == {}
     assert identities(settings, {}) == {}
 
 

@@ -1,0 +1,1 @@
+"""Which trained ensemble serves which record, and how that is changed while ticks flow."""

@@ -1,0 +1,32 @@
+"""What the inputs looked like in the training part: the reference that drift is measured against."""
+
+from typing import Final
+
+import numpy as np
+
+from agents.decision.inputs import F32
+from streams.columns import F64
+from tables.models.manifest import Drift
+
+BINS: Final = 10
+PROBABILITY_UP: Final = "probability_up"
+
+
+def reference(name: str, numbers: "F64 | F32") -> Drift:
+    """Shares of BINS bins between quantiles. Of `numbers` [n] those that are missing are left out.
+
+    Bin i holds the numbers with exactly i edges at or below them. Edges are numbers that came, so no bin is
+    empty; an input that takes few values has fewer of them.
+    """
+    there = np.asarray(numbers[np.isfinite(numbers)], np.float64)
+    if not len(there):
+        return Drift(name, (), (1.0,))
+    edges = np.unique(np.quantile(there, np.linspace(0.0, 1.0, BINS + 1)[1:-1], method="inverted_cdf"))
+    edges = edges[edges > there.min()]
+    counts = np.bincount(np.searchsorted(edges, there, side="right"), minlength=len(edges) + 1)
+    return Drift(name, tuple(edges.tolist()), tuple((counts / len(there)).tolist()))
+
+
+def references(names: tuple[str, ...], matrix: F32, probability_up: F64) -> tuple[Drift, ...]:
+    """One of each input, and last that of the calibrated probability."""
+    return (*(reference(name, matrix[:, j]) for j, name in enumerate(names)), reference(PROBABILITY_UP, probability_up))
