@@ -141,10 +141,11 @@ def redis_takes_older() -> None:
 def commits_do_not_wait_for_redis() -> None:
     """A checkpoint commits what Redis has not got."""
 
-    async def at_once(self: FeaturesJob, ends: Mapping[str, int]) -> None:  # noqa: ARG001
+    async def at_once(self: FeaturesJob | EnsembleJob, ends: Mapping[str, int]) -> None:  # noqa: ARG001
         return
 
-    FeaturesJob.settle = at_once  # type: ignore[method-assign]
+    # Of both, for while one waits the other's flush goes on.
+    FeaturesJob.settle = EnsembleJob.settle = at_once  # type: ignore[method-assign]
 
 
 GUARDS: Final[dict[str, Callable[[], None]]] = {
@@ -176,7 +177,7 @@ REPLACED: Final[dict[str, list[tuple[str, str]]]] = {
     "copies": [("agents.ensemble:EnsembleJob", "_without_copies")],
     "failed-output": [("streams.kafka.outlet:Outlet", "_fail")],
     "redis-newest": [("tables.features.commands", "load_library")],
-    "redis-before-commit": [("agents.features:FeaturesJob", "settle")],
+    "redis-before-commit": [("agents.features:FeaturesJob", "settle"), ("agents.ensemble:EnsembleJob", "settle")],
     "zombie": [("agents.heartbeat:Heartbeat", "suspect"), ("agents.heartbeat:Heartbeat", "_look")],
 }
 """What each replaces: `module:Class` or `module`, and the name there."""

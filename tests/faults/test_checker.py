@@ -90,7 +90,7 @@ def header_of(name: str, value: bytes) -> Callable[[Entry], Any]:
 def other_value(entry: Entry) -> bytes:
     """One bit of the last digit of something."""
     value = bytearray(entry.value or b"")
-    value[-8] ^= 1
+    value[max(place for place, char in enumerate(value) if char in b"0123456789")] ^= 1
     return bytes(value)
 
 
