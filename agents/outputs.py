@@ -49,7 +49,8 @@ class Outputs:
         for stream, tail in zip(streams, found, strict=True):
             self._tails[stream] = tail
             self._newest[stream] = max(tail.existing, default=tail.floor - 1)
-            if stream in ends:
+            # Where others write too and none of ours is to come, what they wrote is not read at every start anew.
+            if stream in ends and (tail.chained or tail.existing):
                 self.ends[stream] = ends[stream]
             elif self._newest[stream] < committed:
                 self.ends[stream] = tail.end
@@ -103,7 +104,10 @@ class Outputs:
         """Hand over what was emitted since the last call."""
         for stream, source, record, note, part in self._emitted:
             tail = self._tails[stream]
-            headers = [(SOURCE, b"%d" % source), (PREVIOUS, b"%d" % tail.last), *record.headers]
+            headers = [(SOURCE, b"%d" % source)]
+            if tail.chained:
+                headers.append((PREVIOUS, b"%d" % tail.last))
+            headers += record.headers
             if part is not None:
                 headers.append((PART, part.encode()))
             self._outlets[stream].put(Record(record.key, record.value, headers), note)

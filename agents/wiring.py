@@ -79,6 +79,7 @@ def build(settings: Settings) -> HayateApp:
         models,
         feature_set.outputs,
         limits_of(settings),
+        rules=system.model,
         symbols=settings.quality_symbols,
         half_life_s=settings.quality_half_life_s,
     )

@@ -84,6 +84,19 @@ class InputMatrix:
         return out
 
 
+def able_members(matrix: F32, inputs: Sequence[Input], takes_nan: Sequence[bool]) -> NDArray[np.bool_]:
+    """[n, m]: which members may answer which rows of `matrix` [n, inputs]; the rule of training and of serving.
+
+    A row without a missing input is for every member. With some, it is for those that take NaN (`takes_nan` [m]), but
+    not where all are missing, or one that never was in the training: they have not learnt what to make of that.
+    """
+    missing: NDArray[np.bool_] = np.isnan(matrix)
+    never = np.array([not one.missing for one in inputs], np.bool_)
+    complete = np.asarray(~missing.any(axis=1), np.bool_)
+    known = np.asarray(~missing.all(axis=1) & ~(missing & never).any(axis=1), np.bool_)
+    return complete[:, None] | (known[:, None] & np.array(takes_nan, np.bool_)[None, :])
+
+
 def default_inputs(feature_set: FeatureSet) -> tuple[Input, ...]:
     """An input for every output whose unit says how to free it of the level of prices, in the order of the outputs.
 

@@ -13,7 +13,7 @@ from agents.decision.bands import Bands
 from agents.decision.calibration import Calibrator
 from agents.decision.class_pool import class_pool, distributions
 from agents.decision.decisions import MEMBER, STACKER, UNUSABLE, WARMING, Decisions
-from agents.decision.inputs import InputMatrix
+from agents.decision.inputs import InputMatrix, able_members
 from agents.decision.onnx_model import OnnxModel
 from agents.decision.scores import Scores
 from agents.decision.stacker import stacker_inputs
@@ -56,13 +56,12 @@ class ModelVersion:
         self.outputs = tuple(outputs)
         self._inputs = InputMatrix(self.outputs, manifest.inputs)
         self._columns = np.array([self.outputs.index(name) for name in self._inputs.names], np.intp)
-        self._never_missing = np.array([not one.missing for one in manifest.inputs])
         classes = len(manifest.classes)
         self._members = [
             OnnxModel(member.file, files[member.file], width=len(manifest.inputs), classes=classes)
             for member in manifest.members
         ]
-        self._takes_nan = np.array([member.takes_nan for member in manifest.members])
+        self._takes_nan = [member.takes_nan for member in manifest.members]
         self._stacker = None
         if manifest.stacker is not None:
             file = manifest.stacker.file
@@ -135,11 +134,7 @@ class ModelVersion:
             ValueError: the shapes do not fit.
         """
         matrix = self._inputs(values, price)
-        missing = np.isnan(matrix)
-        complete = np.asarray(~missing.any(axis=1), np.bool_)
-        nothing = np.asarray(missing.all(axis=1), np.bool_)
-        known = np.asarray(~(missing & self._never_missing).any(axis=1) & ~nothing, np.bool_)
-        able: Flags = complete[:, None] | (self._takes_nan[None, :] & known[:, None])
+        able: Flags = able_members(matrix, self.manifest.inputs, self._takes_nan)
         probabilities = np.full((len(price), len(self.names), len(DIRECTION)), math.nan)
         errors: dict[str, str] = {}
         for j, member in enumerate(self._members):

@@ -68,14 +68,16 @@ class Judge:
         outputs: Sequence[str],
         limits: AlertLimits,
         *,
+        rules: str = "",
         symbols: int = 20,
         half_life_s: float = 3_600.0,
     ) -> None:
-        """`outputs`: of the feature set; `symbols`: whose quality is told apart, by model; `half_life_s`: of recent
-        outcomes, in event time."""
+        """`outputs`: of the feature set; `rules`: the rules' model, of which there is no version to ask for; `symbols`:
+        whose quality is told apart, by model; `half_life_s`: of recent outcomes, in event time."""
         self._models = models
         self._outputs = outputs
         self._limits = limits
+        self._rules = rules
         self._symbols, self._half_life_s = symbols, half_life_s
         self._judged: dict[str, _Judged] = {}
 
@@ -137,7 +139,8 @@ class Judge:
         judged = self._judged.pop(model, None)
         if judged is None:
             tallies = Tallies(self._symbols, self._half_life_s)
-            judged = _Judged(self._models.decider(model), self._outputs, self._limits, tallies)
+            version = None if model == self._rules else self._models.decider(model)
+            judged = _Judged(version, self._outputs, self._limits, tallies)
             if len(self._judged) >= MODELS:
                 del self._judged[next(iter(self._judged))]
         self._judged[model] = judged  # last, as the one heard of most recently

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -127,14 +128,15 @@ def dataset_of(
             "windows"
         )
     kept, values, price = kept[ready], values[ready], price[ready]
+    matrix = InputMatrix(outputs, columns)(values, price)
     return Dataset(
         ts_ns=ts_ns[kept],
         horizon_ns=spec.horizon_ns,
         symbol=np.array(fold.symbols)[rows.symbol[kept]],
         values=values,
         price=price,
-        matrix=InputMatrix(outputs, columns)(values, price),
-        inputs=columns,
+        matrix=matrix,
+        inputs=_as_missing(columns, matrix),
         label=label[kept],
         return_bps=returns[kept],
         last_direction=last[kept],
@@ -225,6 +227,12 @@ def _inputs(feature_set: FeatureSet, values: F64, price: F64) -> tuple[tuple[Inp
     if not kept:
         raise ConfigError(f"no input is left: {_told(unused)}; give more ticks, or another feature set")
     return tuple(kept), unused
+
+
+def _as_missing(inputs: tuple[Input, ...], matrix: NDArray[np.float32]) -> tuple[Input, ...]:
+    """Each with whether it is missing in some row: where it never is, a record without it is like none of these."""
+    missing = np.isnan(matrix)
+    return tuple(msgspec.structs.replace(one, missing=bool(missing[:, j].any())) for j, one in enumerate(inputs))
 
 
 def _told(counts: "dict[str, int] | dict[str, str]") -> str:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from agents.decision.decisions import Decisions
-from agents.decision.inputs import F32
+from agents.decision.inputs import F32, able_members
 from agents.decision.scores import Scores
 from agents.decision.version import ModelVersion
 from agents.training.dataset import Dataset, rows_of
@@ -22,7 +22,7 @@ from agents.training.layers import Layers
 from agents.training.members import KINDS
 from agents.training.stacking import Fittings
 from streams.columns import F64, I64
-from tables.models.manifest import Input, MemberFile, ModelManifest, StackerFile
+from tables.models.manifest import MemberFile, ModelManifest, StackerFile
 
 PARITY_ROWS: Final = 20_000
 AT_ONCE: Final = 50_000
@@ -53,8 +53,7 @@ def export(data: Dataset, fittings: Fittings, stacker: Layers | None, on_step: C
     for name, fitted in fittings.members.items():
         on_step(f"{name} to ONNX")
         matrix = data.matrix[rows]
-        able = np.isfinite(matrix)
-        matrix = matrix[able.any(axis=1) if KINDS[name].takes_nan else able.all(axis=1)]
+        matrix = matrix[able_members(matrix, data.inputs, [KINDS[name].takes_nan])[:, 0]]
         raw, parity[name] = exported(name, fitted, np.ascontiguousarray(matrix), classes)
         file = f"members/{name}.onnx"
         content[file] = raw
@@ -87,7 +86,7 @@ class Draft:
 def predictor(manifest: ModelManifest, files: Files) -> Callable[[F32], F64]:
     """Inputs [n, k] -> the version's classes [n, c]: itself, bound to its inputs as they are."""
     outputs = tuple(one.output for one in manifest.inputs)
-    inputs = tuple(Input(output, "raw") for output in outputs)
+    inputs = tuple(msgspec.structs.replace(one, form="raw") for one in manifest.inputs)
     bound = ModelVersion(msgspec.structs.replace(manifest, inputs=inputs), files.content, outputs)
 
     def predict(matrix: F32) -> F64:

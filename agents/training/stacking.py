@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from agents.decision.inputs import able_members
 from agents.decision.stacker import FLOOR, stacker_inputs
 from agents.training.dataset import Dataset
 from agents.training.layers import Layers, fit_stacker
@@ -57,10 +58,9 @@ def fit_members(
 
 
 def answers_of(name: str, fitted: Fitted, data: Dataset, rows: I64) -> F64:
-    """[len(rows), c]; NaN where the member cannot answer."""
+    """[len(rows), c]; NaN where the member would not answer as part of a version."""
     found = np.full((len(rows), len(data.classes)), np.nan)
-    able = np.isfinite(data.matrix[rows])
-    taken = able.any(axis=1) if KINDS[name].takes_nan else able.all(axis=1)
+    taken = able_members(data.matrix[rows], data.inputs, [KINDS[name].takes_nan])[:, 0]
     if taken.any():
         found[taken] = fitted.probabilities(data.matrix[rows[taken]])
     return found

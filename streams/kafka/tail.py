@@ -55,6 +55,9 @@ class Tail:
     """Highest source offset read, -1 in an empty partition: that of the newest record, unless a zombie wrote it."""
     end: int = 0
     """Offset at which the partition ended when this was read."""
+    chained: bool = True
+    """Whether each output names the one before it (header `prev`). Not in a topic that others write to as well: their
+    records stand between ours, and a reader would see holes where there are none."""
     poisoned: set[int] = field(default_factory=set)
     """Source offsets that were rejected as poison: they must not be processed again, with whatever success."""
 
@@ -106,7 +109,7 @@ class TailReader:
                     "made anew; restore it, or start anew with `faust -A app state reset`"
                 )
             start = max(begin, end - WINDOW if since is None else since)
-            tail = Tail(end=end)
+            tail = Tail(end=end, chained=topic not in self._shared)
             # One record before `start` says what `prev` of the next one is.
             records = await self._records(tp, max(begin, start - 1), end)
             sources = [_source(record) for record in records]

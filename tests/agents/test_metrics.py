@@ -34,6 +34,8 @@ def test_the_text_parses_and_names_everything(metrics: Metrics) -> None:
     metrics.rejected.labels("late").inc(2)
     metrics.signals.labels("buy").inc()
     metrics.unreadable.labels("bad-json").inc()
+    metrics.fallbacks.labels("deadline").inc()
+    metrics.held_back.inc(3)
     metrics.batch_size.observe("features", [3])
     metrics.observe_latency("feature", [time.time_ns()])
     families = {f.name: f for f in text_string_to_metric_families(generate_latest(metrics.registry).decode())}
@@ -51,6 +53,8 @@ def test_the_text_parses_and_names_everything(metrics: Metrics) -> None:
         "hayate_bars",
         "hayate_features",
         "hayate_signals",
+        "hayate_signals_held_back",
+        "hayate_fallbacks",
         "hayate_features_unreadable",
         "hayate_lane_restarts",
         "hayate_model_info",
@@ -86,6 +90,8 @@ def test_the_text_parses_and_names_everything(metrics: Metrics) -> None:
     assert all(families[name].documentation for name in ours)
     assert {"python_info", "process_resident_memory_bytes"} <= families.keys()
     assert value(metrics, "hayate_ticks_rejected_total", reason="late") == 2
+    assert value(metrics, "hayate_fallbacks_total", reason="deadline") == 1
+    assert value(metrics, "hayate_signals_held_back_total") == 3
 
 
 def test_latency_counts_only_ticks_that_say_when_they_were_sent(metrics: Metrics) -> None:

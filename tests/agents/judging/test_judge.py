@@ -113,6 +113,21 @@ def test_rules_are_judged_without_a_manifest() -> None:
     assert registry.get_sample_value("hayate_model_high_precision", labels) is None
 
 
+def test_the_rules_are_not_looked_for_among_the_versions() -> None:
+    """They are in no registry: to ask for them would be an error in the log of every worker."""
+    asked: list[str] = []
+
+    class Asked(NoModels):
+        def decider(self, model: str) -> ModelVersion | None:
+            asked.append(model)
+            return None
+
+    judge = Judge(Asked(), SMALL.outputs, LIMITS, rules="rules@1")
+    for model in ("rules@1", "m@1", "rules@1"):
+        judge.matured(outcomes(np.array([0.9]), np.ones(1, np.int8), model=model))
+    assert asked == ["m@1"]
+
+
 def test_models_that_are_not_heard_of_any_more_are_forgotten() -> None:
     judge = Judge(NoModels(), SMALL.outputs, LIMITS)
     for i in range(MODELS + 1):

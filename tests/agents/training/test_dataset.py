@@ -48,7 +48,7 @@ def test_no_feature_looks_ahead() -> None:
     ]
     whole, other = training_set(ticks), training_set(changed)
     before = [np.flatnonzero(data.ts_ns <= moment) for data in (whole, other)]
-    assert whole.inputs == other.inputs
+    assert [(i.output, i.form) for i in whole.inputs] == [(i.output, i.form) for i in other.inputs]
     assert whole.matrix[before[0]].tobytes() == other.matrix[before[1]].tobytes()
     known = [np.flatnonzero(data.ts_ns <= moment - 2 * HORIZON_NS) for data in (whole, other)]
     assert whole.label[known[0]].tolist() == other.label[known[1]].tolist()
@@ -87,6 +87,16 @@ def test_inputs_that_say_nothing_are_left_out() -> None:
     assert data.unused["obv"] == "not comparable in time"
     assert data.unused["rsi_14@1m"].startswith("missing in most rows")
     assert data.unused["spread"].startswith("missing in most rows")
+
+
+def test_an_input_may_be_missing_that_was_in_a_row_that_was_kept() -> None:
+    """While they warm up inputs are missing in rows that are left out; a z-score where the price stands still."""
+    features = FeatureSet.of("one", "spread", "ret_1", "queue_imbalance", "zscore_5")
+    whole = data_of([quote(i, 10.0 + i % 3) for i in range(40)], LabelSpec(S), features)
+    assert whole.left_out["an input is warming up"] > 0
+    assert {one.missing for one in whole.inputs} == {False}
+    still = data_of([quote(i, 10.0 + i % 3 * (i < 25)) for i in range(40)], LabelSpec(S), features)
+    assert {one.output for one in still.inputs if one.missing} == {"zscore_5"}
 
 
 def test_a_gap_within_the_horizon_has_no_label() -> None:

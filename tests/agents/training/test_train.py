@@ -4,16 +4,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import numpy as np
 import pytest
+from msgspec.structs import replace as replace_struct
 
+from agents.decision.inputs import InputMatrix
 from agents.decision.version import ModelVersion
+from agents.training.dataset import rows_of
 from agents.training.leak_checks import leak_check
+from agents.training.members import fit
 from agents.training.options import Training
 from agents.training.splits import TEST, split
+from agents.training.stacking import answers_of
 from agents.training.train import Trained, steps, train
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import ConfigError
 from streams.export.labels import LabelSpec
+from tables.models.manifest import named
 from tests.agents.training.market import FEATURES, HORIZON_NS, folded, market, training_set
 
 pytest.importorskip("lightgbm")
@@ -75,6 +82,28 @@ def test_the_version_serves_what_was_judged(planted: Trained) -> None:
     decided = version.decide(data.values[rows], data.price[rows])
     assert decided.high.mean() == planted.manifest.tier.coverage
     assert (decided.action[decided.high] != 0).all(), "a record of the tier acts"
+
+
+def test_the_folds_are_answered_by_the_rule_of_serving(planted: Trained) -> None:
+    """Who answers a row is the same for what the stacker learns from and for the version: nobody where an input is
+    missing that never was, trees where one is that was at times, all where nothing is."""
+    data = training_set(market(4_000, planted=True))
+    assert [one.missing for one in planted.manifest.inputs] == [False] * len(data.inputs)
+    sometimes = (*data.inputs[:-1], replace_struct(data.inputs[-1], missing=True))
+    values = data.values[:4].copy()
+    names = list(FEATURES.outputs)
+    values[1, names.index(data.inputs[0].output)] = np.nan
+    values[2, names.index(data.inputs[-1].output)] = np.nan
+    values[3] = np.nan
+    few = replace(rows_of(data, range(4)), inputs=sometimes, values=values)
+    few = replace(few, matrix=InputMatrix(FEATURES.outputs, sometimes)(values, few.price))
+    manifest = named(replace_struct(planted.manifest, inputs=sometimes))
+    version = ModelVersion.load(manifest, planted.files, outputs=FEATURES.outputs, schema=FEATURES.version)
+    able = version.score(values, few.price).able
+    for j, member in enumerate(manifest.members):
+        fitted = fit(member.kind, data.matrix[:500], data.index[:500], 3, seed=1, quick=True)
+        found = answers_of(member.kind, fitted, few, np.arange(4))
+        assert np.isfinite(found[:, 0]).tolist() == able[:, j].tolist() == [True, False, member.takes_nan, False]
 
 
 def test_the_same_training_gives_the_same_version(planted: Trained) -> None:
