@@ -177,6 +177,10 @@ ZOMBIE = "zombie"
 """Taken out in each of these: it alone would keep the process from writing, but not what is on the wire already."""
 
 
+IN_FLIGHT = 200
+"""A zombie may write that many exact copies; with more of them it has done its heir's work again."""
+
+
 @pytest.mark.parametrize("guard", ["store-last", "refused-commit", *([None] if LONG else [])])
 async def test_a_zombie_stores_stale_rows(make_arena: MakeArena, guard: str | None) -> None:
     """It wakes up with rows that it was about to write, and is then the only one left."""
@@ -189,7 +193,12 @@ async def test_a_zombie_stores_stale_rows(make_arena: MakeArena, guard: str | No
     arena.start_load()
     await asyncio.sleep(2.0)
     await flowing(arena, zombie)
-    judge(arena, await end(arena, copies=True), {"wrong-feature"}, guarded=guard is None)
+    found = await end(arena, copies=True)
+    if max(found.copies.values(), default=0) > IN_FLIGHT:
+        # Its commit went back without harm to the rows: which of the two it is depends on when the broker tells it.
+        assert guard is not None, f"{found.summary()}\n{arena.report()}"
+        return
+    judge(arena, found, {"wrong-feature"}, guarded=guard is None)
 
 
 @EITHER

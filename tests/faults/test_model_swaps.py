@@ -128,6 +128,8 @@ async def test_swaps_under_load_lose_and_double_nothing(
     await worker.ready()
     with load(world):
         await swap(world, models, rng, SWAPS // 2)
+        # Until every late switch is in the log: what a kill between the two leaves is said in docs/models.md.
+        await world.read("models", SWAPS // 2, worker=worker, idle_s=1.0)
         worker.stop(signal.SIGKILL)
         worker = world.start_worker()
         await worker.ready()
