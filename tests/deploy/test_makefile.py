@@ -16,7 +16,7 @@ from streams.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ROOT / "deploy" / "requirements"
 EXTRAS = {"worker": set[str](), "demo": {"local", "demo"}, "test": {"local", "demo", "test"}}
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def make(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +32,7 @@ def make(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_lists_every_target() -> None:
-    listed = re.findall(r"^  ([a-z]+) ", make("help").stdout, re.MULTILINE)
+    listed = re.findall(r"^  ([a-z-]+) ", make("help").stdout, re.MULTILINE)
     assert set(listed) == TARGETS
 
 
