@@ -147,7 +147,10 @@ def judge(  # noqa: PLR0911, PLR0912 - one verdict after the other
 
 @uncounted
 def pass_over(row: Any, seq: int) -> None:
-    """A tick that a filter rejected came all the same: its number is not one that was left out (streams/fold.py)."""
-    if seq >= 0 and (int(row[SEQ_HIGH]) << 32) + int(row[SEQ_LOW]) == seq:
+    """A tick that a filter rejected came all the same: its number is not one that was left out (streams/fold.py).
+
+    Not number 0: it follows none, and a row that has none yet looks as if 0 were to come.
+    """
+    if seq > 0 and (int(row[SEQ_HIGH]) << 32) + int(row[SEQ_LOW]) == seq:
         row[SEQ_HIGH] = float((seq + 1) >> 32)
         row[SEQ_LOW] = float((seq + 1) & 0xFFFFFFFF)

@@ -202,6 +202,21 @@ def test_the_number_of_a_duplicate_came_too(folder: Path) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("first", [0, 1, 7])
+def test_a_rejected_tick_does_not_begin_the_numbers(folder: Path, first: int) -> None:
+    """The first number that is believed leaves nothing out, whatever was rejected before; also 0, a row's own none."""
+    prices = [1_000.0, 100.0, 100.0, 100.0, 100.0]
+    numbers = [first, -1, -1, 51, 52]
+    events = [
+        Event("A", i, BEGIN + i, price=price, size=1.0, seq=seq)
+        for i, (price, seq) in enumerate(zip(prices, numbers, strict=True))
+    ]
+    found, served, _ = audited(folder, QualityRules(price_max=500.0), events)
+    assert [reject.offset for reject in served.rejected] == [0]
+    assert found == []
+    assert all(b"gapped" not in record.value for record in served.features)
+
+
 @pytest.mark.parametrize("last", [2**63 - 1, 2**63 - 2])
 def test_the_last_number_that_there_is(folder: Path, last: int) -> None:
     """Believed, rejected as a jump, and what follows begins anew."""
