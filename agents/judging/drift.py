@@ -6,7 +6,7 @@ seconds, and a slow one that sees a small one. A column drifts while its index i
 explains; of the fast one the limit is four times as high. It has come back when it is below half of that.
 
 Where the training has references for the phases of a session (closed, open, break), records are held against those of
-their phase: an opening is not compared with a whole day.
+their phase: a break is not compared with a whole day.
 """
 
 import math
@@ -18,7 +18,7 @@ import numpy as np
 from agents.decision.inputs import InputMatrix
 from agents.judging.sketch import Sketch
 from streams.columns import F64, I64
-from tables.models.manifest import Drift, ModelManifest
+from tables.models.manifest import PROBABILITY_UP, SESSION_PHASE, Drift, ModelManifest
 
 FAST_S: Final = 15.0
 SLOW_S: Final = 1_800.0
@@ -28,8 +28,6 @@ FAST_LIMIT: Final = 4.0
 BACK: Final = 0.5
 LOOK_S: Final = 1.0
 """Event time between two looks."""
-PHASE: Final = "session_phase"
-PROBABILITY_UP: Final = "probability_up"
 NS_PER_S: Final = 1e9
 KNOWN_SYMBOLS: Final = 100_000
 """Symbols whose last sample is remembered; then all are forgotten, which costs a sample more of each."""
@@ -61,7 +59,7 @@ class DriftWatch:
     def __init__(self, manifest: ModelManifest, outputs: Sequence[str], limit: float) -> None:
         """`outputs`: of the feature set; `limit`: PSI from which on a column drifts."""
         self._matrix = InputMatrix(outputs, manifest.inputs)
-        self._phase = outputs.index(PHASE) if PHASE in outputs else -1
+        self._phase = outputs.index(SESSION_PHASE) if SESSION_PHASE in outputs else -1
         places = {one.output: place for place, one in enumerate(manifest.inputs)}
         places[PROBABILITY_UP] = len(manifest.inputs)
         by_phase: dict[int | None, list[Drift]] = {}

@@ -2,14 +2,16 @@
 
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from agents.decision.inputs import F32
 from streams.columns import F64
-from tables.models.manifest import Drift
+from tables.models.manifest import PROBABILITY_UP, Drift
 
 BINS: Final = 10
-PROBABILITY_UP: Final = "probability_up"
+PHASE_ROWS: Final = 1_000
+"""Fewer of a phase of the session would be a picture of chance: its records are held against all rows'."""
 
 
 def reference(name: str, numbers: "F64 | F32") -> Drift:
@@ -30,3 +32,21 @@ def reference(name: str, numbers: "F64 | F32") -> Drift:
 def references(names: tuple[str, ...], matrix: F32, probability_up: F64) -> tuple[Drift, ...]:
     """One of each input, and last that of the calibrated probability."""
     return (*(reference(name, matrix[:, j]) for j, name in enumerate(names)), reference(PROBABILITY_UP, probability_up))
+
+
+def references_of_phases(
+    names: tuple[str, ...], matrix: F32, phases: F64, probability_up: F64, its_phases: F64
+) -> tuple[Drift, ...]:
+    """The same for each phase of the session that has PHASE_ROWS rows at least in both samples.
+
+    Args:
+        names, matrix, probability_up: as `references` takes them.
+        phases: of the rows of `matrix`; `its_phases`: of those of `probability_up`.
+    """
+    found: list[Drift] = []
+    for phase in np.unique(phases[np.isfinite(phases)]).tolist():
+        inputs, calls = phases == phase, its_phases == phase
+        if min(inputs.sum(), calls.sum()) >= PHASE_ROWS:
+            its_own = references(names, matrix[inputs], probability_up[calls])
+            found += (msgspec.structs.replace(one, phase=int(phase)) for one in its_own)
+    return tuple(found)

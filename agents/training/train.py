@@ -7,7 +7,7 @@ threshold    of the high tier, and of acting, by the part behind that           
 test         looked at once, by the finished version                            evaluation.py
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from agents.training.calibrating import fit_calibration
 from agents.training.choosing import choose_acting, choose_threshold
 from agents.training.dataset import Dataset, rows_of
 from agents.training.drafting import Draft, Files, export, predictor
-from agents.training.drifting import references
+from agents.training.drifting import references, references_of_phases
 from agents.training.evaluation import Evaluated, evaluate, with_leaks
 from agents.training.figures import LeakFinding, Report
 from agents.training.importances import importances
@@ -31,7 +31,7 @@ from agents.training.splits import CALIBRATION, MEMBERS, TEST, THRESHOLD, Splits
 from agents.training.stacking import fit_members, learn_stacker
 from streams.errors import ConfigError
 from streams.feature_set import FeatureSet
-from tables.models.manifest import ModelManifest, Tier, named
+from tables.models.manifest import SESSION_PHASE, ModelManifest, Tier, named
 
 OnStep = Callable[[str], None]
 LeakCheck = Callable[[Dataset, Splits], tuple[LeakFinding, ...]]
@@ -80,7 +80,7 @@ def train(
     on_step("calibration and threshold")
     if not asked.label.volatility:
         manifest = _chosen(manifest, files, data, splits, asked)
-    manifest = _drifts(manifest, files, data, splits)
+    manifest = _drifts(manifest, files, data, splits, feature_set.outputs)
     on_step("the test part")
     report = _judged(manifest, files, data, splits, asked)
     if leaks is not None and (report.better or asked.check_leaks):
@@ -124,12 +124,20 @@ def _score(classes: NDArray[np.float64], label: NDArray[np.int8]) -> tuple[NDArr
     return np.where(up, classes[:, 2], classes[:, 0]), label == np.where(up, 1, -1)
 
 
-def _drifts(manifest: ModelManifest, files: Files, data: Dataset, splits: Splits) -> ModelManifest:
-    """With the distributions of the inputs, and of the probability on the calibration part."""
-    _, found = Draft(manifest, files).answer(data, splits.parts[CALIBRATION])
+def _drifts(
+    manifest: ModelManifest, files: Files, data: Dataset, splits: Splits, outputs: Sequence[str]
+) -> ModelManifest:
+    """With the distributions of the inputs, and of the probability on the calibration part; of all rows, and of each
+    phase of the session where the feature set tells it."""
+    members, calibration = splits.parts[MEMBERS], splits.parts[CALIBRATION]
+    up = Draft(manifest, files).answer(data, calibration)[1].probability_up
     names = tuple(one.output for one in manifest.inputs)
-    matrix = data.matrix[splits.parts[MEMBERS]]
-    return msgspec.structs.replace(manifest, drift=references(names, matrix, found.probability_up))
+    matrix = data.matrix[members]
+    drift = references(names, matrix, up)
+    if SESSION_PHASE in outputs:
+        phase = data.values[:, outputs.index(SESSION_PHASE)]
+        drift += references_of_phases(names, matrix, phase[members], up, phase[calibration])
+    return msgspec.structs.replace(manifest, drift=drift)
 
 
 def _judged(manifest: ModelManifest, files: Files, data: Dataset, splits: Splits, asked: Training) -> Report:

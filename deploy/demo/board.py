@@ -14,7 +14,7 @@ from deploy.demo.snapshot import FEATURES_SHOWN, Row, Snapshot
 
 INTERVAL_S: Final = 0.5
 FRAME_LINES: Final = 8
-"""Lines around the rows: title, totals, table head and its rule, notes."""
+"""Lines around the rows: title, totals, learning, accuracy, table head and its rule, notes."""
 COLOURS: Final = {"buy": "bold green", "sell": "bold red", "hold": "dim"}
 
 
@@ -52,7 +52,7 @@ class BoardView:
     def render(self, snapshot: Snapshot, rows: int) -> Group:
         """Title, totals, at most so many rows, note."""
         shown = sorted(snapshot.rows, key=lambda row: (not row.real, -row.signals))[:rows]
-        table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+        table = Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
         table.add_column("symbol", style="bold", no_wrap=True)
         table.add_column("market", no_wrap=True)
         for name in ("price", *FEATURES_SHOWN):
@@ -60,19 +60,21 @@ class BoardView:
         table.add_column("action", no_wrap=True)
         for name in ("conf.", "latency", "signals"):
             table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("model", no_wrap=True)
         for row in sorted(shown, key=lambda row: (not row.real, row.symbol)):
             table.add_row(*_cells(row))
         left_out = len(snapshot.rows) - len(shown)
         more = f"{left_out} more symbols; a higher terminal shows them.  " if left_out else ""
         note = Text(more + self._note, style="dim")
-        return Group(Text(self._title, style="bold"), _totals(snapshot), Text(), table, Text(), note)
+        return Group(Text(self._title, style="bold"), _totals(snapshot), table, note)
 
 
 def _totals(snapshot: Snapshot) -> Text:
     return Text(
         f"{snapshot.seconds:.0f} s   ticks {snapshot.ticks:,} ({snapshot.ticks_per_s:,.0f}/s)   "
         f"rejected {snapshot.rejected:,}   signals {snapshot.signals:,} ({snapshot.signals_per_s:,.0f}/s)\n"
-        f"tick to signal: median {number(snapshot.median_ms, 1)} ms, p99 {number(snapshot.p99_ms, 1)} ms",
+        f"tick to signal: median {number(snapshot.median_ms, 1)} ms, p99 {number(snapshot.p99_ms, 1)} ms\n"
+        f"{snapshot.learning}\n{snapshot.accuracy}",
         no_wrap=True,
         overflow="ellipsis",
     )
@@ -90,4 +92,5 @@ def _cells(row: Row) -> list[Text]:
         Text(f"{decided.confidence:.2f}" if decided else "-"),
         Text(f"{row.latency_ms:.1f} ms" if decided else "-"),
         Text(f"{row.signals:,}"),
+        Text(decided.model if decided else "-", style="dim" if decided and decided.fallback else ""),
     ]

@@ -18,6 +18,15 @@ SETTLE_TIMEOUT_S: Final = 20.0
 POLL_S: Final = 0.02
 
 
+class Schooling(Protocol):
+    """What trains a model beside the stream, or says why nothing does."""
+
+    status: str
+
+    async def run(self) -> None:
+        """Do it."""
+
+
 class View(Protocol):
     """Shows the stream; a context manager, for it may take the screen and must give it back."""
 
@@ -43,6 +52,7 @@ class Flow:
     tally: Tally
     view: View
     phases: Phases
+    learning: Schooling
 
     async def run(self, settings: Settings, interrupted: asyncio.Event, seconds: float | None) -> tuple[Balance, float]:
         """Let ticks flow for so long, or until interrupted, then wait until every one has its answer.
@@ -62,7 +72,7 @@ class Flow:
                     others = [
                         group.create_task(reader.run()),
                         group.create_task(self.worker.watch()),
-                        group.create_task(self._note_first_signal()),
+                        group.create_task(self._learn_after_the_first_signal()),
                         group.create_task(self._show(began_s)),
                     ]
                     waiting = group.create_task(interrupted.wait())
@@ -74,7 +84,7 @@ class Flow:
                     await self._settle()
                     for task in others:
                         task.cancel()
-                self.view.show(self._camera.take(flowed_s, self.market.acknowledged))
+                self._look(flowed_s)
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return self.tally.balance(self.market.acknowledged), flowed_s
@@ -82,14 +92,19 @@ class Flow:
     def __post_init__(self) -> None:
         self._camera = Camera(self.tally)
 
-    async def _note_first_signal(self) -> None:
+    async def _learn_after_the_first_signal(self) -> None:
         await self.tally.first_signal.wait()
         self.phases.done("first tick to signal")
+        # Not before: the first signal has the machine to itself.
+        await self.learning.run()
 
     async def _show(self, began_s: float) -> None:
         while True:
             await asyncio.sleep(self.view.interval_s)
-            self.view.show(self._camera.take(time.monotonic() - began_s, self.market.acknowledged))
+            self._look(time.monotonic() - began_s)
+
+    def _look(self, seconds: float) -> None:
+        self.view.show(self._camera.take(seconds, self.market.acknowledged, self.learning.status))
 
     async def _settle(self) -> None:
         deadline_s = time.monotonic() + SETTLE_TIMEOUT_S

@@ -39,7 +39,10 @@ class LineView:
         changed = [row for row in snapshot.rows if not row.real and self._changed(row)]
         shown = [row for row in snapshot.rows if row.real] + changed[:CHANGES_SHOWN]
         self._actions |= {row.symbol: row.decision.action for row in shown if row.decision}
-        print("\n".join([totals, *(line_of(row) for row in shown if row.decision)]), file=self._stream, flush=True)
+        told = [f"          {line}" for line in (snapshot.learning, snapshot.accuracy) if line]
+        print(
+            "\n".join([totals, *told, *(line_of(row) for row in shown if row.decision)]), file=self._stream, flush=True
+        )
 
     def _changed(self, row: Row) -> bool:
         return row.decision is not None and self._actions.get(row.symbol) != row.decision.action
@@ -52,5 +55,5 @@ def line_of(row: Row) -> str:
     action = f"{decided.action} at {decided.confidence:.2f}" if decided else "-"
     return (
         f"          {row.symbol:<7} {'real' if row.real else 'simulated'}  price {number(row.price, 2)}  {values}  "
-        f"{action}  {row.latency_ms:.1f} ms"
+        f"{action}  {row.latency_ms:.1f} ms  {decided.model if decided else '-'}"
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import Final
 
 import msgspec
@@ -33,6 +33,8 @@ class Offer:
     rate: float
     """Ticks per second over all simulated symbols."""
     seed: int
+    skipped: int = 0
+    """Ticks at the beginning of the recording that are not sent."""
 
 
 class Market:
@@ -64,7 +66,7 @@ class Market:
 
     async def _real(self, stop: asyncio.Event) -> Report:
         async with self._producer() as producer:
-            recording = without_end(TickFile(PATH))
+            recording = without_end(Rest(TickFile(PATH), self._offer.skipped))
             return await replay([recording], producer, speed=self._offer.speed, clock_marks=True, stop=stop)
 
     async def _simulated(self, stop: asyncio.Event) -> Report:
@@ -79,6 +81,18 @@ class Market:
         producer = TickProducer(KafkaAccess.of(self._settings), self._settings.topic(TICKS))
         self._producers.append(producer)
         return producer
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A recording without its first ticks, as often as it is asked for."""
+
+    recording: Iterable[Tick]
+    skipped: int
+
+    def __iter__(self) -> Iterator[Tick]:
+        """From the first tick behind those."""
+        return islice(self.recording, self.skipped, None)
 
 
 def without_end(recording: Iterable[Tick]) -> Iterator[Tick]:

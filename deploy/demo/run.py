@@ -6,11 +6,13 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.demo.flow import Flow, View
 from deploy.demo.interruption import as_event, ignore, interruptible, unless
 from deploy.demo.kernels import Kernels
+from deploy.demo.learning import TRAINED_ON, Learning, NotLearning, can_learn
 from deploy.demo.market import Market, Offer
 from deploy.demo.phases import Phases
 from deploy.demo.summary import faults, summary
@@ -72,14 +74,19 @@ class Demonstration:
     def _clean_up_after_the_last(self) -> None:
         if stop_left_behind(self._folder):
             self._progress.say("stopped the worker of a demonstration that had been killed")
-        shutil.rmtree(self._folder / "worker", ignore_errors=True)
+        for name in ("worker", "models"):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
         # What aiokafka warns of would tear the table apart.
         logging.basicConfig(filename=self._folder / "demo.log", filemode="w", level=logging.WARNING, force=True)
 
     async def _stream(self, surroundings: Surroundings, settings: Settings, seconds: float | None) -> None:
         interrupted = as_event()
         worker, tally = Worker(self._folder, settings, self._env), Tally()
-        flow = Flow(Market(settings, self._offer), worker, tally, self._make_view(settings), self._phases)
+        learns = can_learn()
+        learning = Learning(self._folder, settings, self._env) if learns else NotLearning()
+        # What a model was trained on must not be what it is judged by.
+        market = Market(settings, replace(self._offer, skipped=TRAINED_ON if learns else 0))
+        flow = Flow(market, worker, tally, self._make_view(settings), self._phases, learning)
         try:
             await unless(interrupted, self._prepare(surroundings, settings, worker))
             balance, flowed_s = await flow.run(settings, interrupted, seconds)
@@ -87,7 +94,7 @@ class Demonstration:
             # Nothing is printed before it is stopped: the terminal may be gone.
             told = await asyncio.to_thread(worker.stop)
             await surroundings.remove_topics(settings)
-        self._progress.say(f"\n{summary(flowed_s, balance, tally)}\n{self._phases}")
+        self._progress.say(f"\n{summary(flowed_s, balance, tally)}\n  {learning.status}\n{self._phases}")
         wrong = faults(balance) + ([told] if told else [])
         if wrong:
             raise HayateError(f"{'; '.join(wrong)}; the worker's log is {worker.log}")

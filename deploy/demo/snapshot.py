@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from deploy.demo.judged import Judged
 from deploy.demo.tally import Decision, Tally, decode_feature
 from streams.feeds.sample import SYMBOL
 
@@ -45,6 +46,10 @@ class Snapshot:
     p99_ms: float | None
     rows: tuple[Row, ...]
     """The real symbol first, the simulated ones by name."""
+    learning: str = ""
+    """How far the training of a model is."""
+    accuracy: str = ""
+    """How often each model was right so far."""
 
 
 class Camera:
@@ -54,7 +59,7 @@ class Camera:
         self._tally = tally
         self._past: deque[tuple[float, int, int]] = deque()
 
-    def take(self, seconds: float, ticks: int) -> Snapshot:
+    def take(self, seconds: float, ticks: int, learning: str = "") -> Snapshot:
         """Look, `seconds` after the feeds began, when `ticks` are acknowledged. Decodes a record per symbol."""
         tally = self._tally
         signals = tally.signals
@@ -74,6 +79,8 @@ class Camera:
             median_ms=tally.latencies.quantile_ms(0.5),
             p99_ms=tally.latencies.quantile_ms(0.99),
             rows=tuple(sorted((self._row(symbol) for symbol in tally.symbols), key=lambda r: (not r.real, r.symbol))),
+            learning=learning,
+            accuracy=accuracy(tally.judged),
         )
 
     def _row(self, symbol: str) -> Row:
@@ -87,3 +94,13 @@ class Camera:
             latency_ms=line.latency_ms,
             signals=line.signals,
         )
+
+
+def accuracy(judged: Judged) -> str:
+    """One phrase for all models that signed a signal of the real symbol; empty before the first outcome."""
+    parts = [
+        f"{model} {score.accuracy:.1%} of {score.moves:,} moves in {score.horizon_ms / 1000:g} s"
+        for model, score in judged.scores.items()
+        if score.accuracy is not None
+    ]
+    return f"right on {SYMBOL}: {'; '.join(parts)}" if parts else ""

@@ -1,6 +1,7 @@
 """The account at the end, and what may be wrong with it."""
 
 from deploy.demo.numbers import number
+from deploy.demo.snapshot import accuracy
 from deploy.demo.tally import WARM_UP_S, Balance, Tally
 
 
@@ -19,6 +20,7 @@ def summary(seconds: float, balance: Balance, tally: Tally) -> str:
             f"  signals    {balance.signals:>9,}   {actions}",
             f"  latency    {median:>9} ms median, {p99} ms p99   (after the first {WARM_UP_S:.0f} s: {later})",
             "                         from a tick's hand-over to the producer to its signal read by a consumer",
+            *([f"  {told}"] if (told := accuracy(tally.judged)) else []),
             f"  lost = {balance.lost}",
         ]
     )

@@ -100,6 +100,7 @@ class Surroundings:
             "app_id": run,
             "topic_prefix": f"{run}.",
             "data_dir": self._folder / "worker",
+            "model_registry": str(self._folder / "models"),
             "web_host": "127.0.0.1",
             "web_port": free_port(),
         }

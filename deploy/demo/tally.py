@@ -10,7 +10,9 @@ from typing import Final
 import msgspec
 
 from deploy.demo.answered import Answered
+from deploy.demo.judged import Judged
 from deploy.demo.latencies import Latencies
+from streams.feeds.sample import SYMBOL
 from streams.headers import header, integer
 from streams.records import SENT_NS, SOURCE, Action
 
@@ -33,6 +35,20 @@ class Decision(msgspec.Struct, frozen=True):
     action: Action
     confidence: float
     fallback: bool
+    model: str = "-"
+    """Who signed it."""
+    id: str = ""
+    ts_ns: int = 0
+    horizon_ms: int = 0
+    probability_up: float = 0.5
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What judging needs of a feature record."""
+
+    price: float | None
+    id: str = ""
+    ts_ns: int = 0
 
 
 @dataclass
@@ -84,6 +100,8 @@ class Tally:
     actions: Counter[str] = field(default_factory=Counter)
     symbols: dict[str, Line] = field(default_factory=lambda: defaultdict(Line))
     reasons: Counter[str] = field(default_factory=Counter)
+    judged: Judged = field(default_factory=Judged)
+    """Of the real symbol."""
     first_signal: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by the first one."""
     _first_sent_ns: float = math.inf
@@ -117,15 +135,20 @@ class Tally:
         """Note a feature record."""
         if self._features[partition].add(_source(headers)):
             self.symbols[symbol].feature = value
+            if symbol == SYMBOL:
+                record = _price(value)
+                self.judged.price(record.id, record.ts_ns, record.price)
 
     def signal(self, partition: int, symbol: str, value: bytes, headers: Headers, now_ns: int) -> None:
         """Note a signal read at `now_ns`."""
         if not self._signals[partition].add(_source(headers)):
             return
         line = self.symbols[symbol]
-        line.decision = _decision(value)
+        line.decision = made = _decision(value)
         line.signals += 1
         self.actions[line.decision.action] += 1
+        if symbol == SYMBOL:
+            self.judged.signal(made.id, made.ts_ns, made.model, made.horizon_ms, made.probability_up)
         sent_ns = integer(header(headers, SENT_NS))
         line.latency_ms = (now_ns - sent_ns) / 1e6
         self.latencies.add(now_ns - sent_ns)
@@ -153,5 +176,6 @@ def _count(partitions: dict[int, Answered]) -> int:
 
 
 _decision: Final = msgspec.json.Decoder(Decision).decode
+_price: Final = msgspec.json.Decoder(Price).decode
 decode_feature: Final = msgspec.json.Decoder(Feature).decode
 """Read the value of a feature record."""

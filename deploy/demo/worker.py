@@ -21,7 +21,16 @@ START_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 20.0
 POLL_S: Final = 0.1
 LINES_SHOWN: Final = 25
-HANDED_ON: Final = ("kafka_url", "redis_url", "app_id", "topic_prefix", "data_dir", "web_host", "web_port")
+HANDED_ON: Final = (
+    "kafka_url",
+    "redis_url",
+    "app_id",
+    "topic_prefix",
+    "data_dir",
+    "model_registry",
+    "web_host",
+    "web_port",
+)
 """The settings of this run; all others the worker reads from the environment, as ever."""
 
 

@@ -127,6 +127,12 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int
 
 
+PROBABILITY_UP: Final = "probability_up"
+"""Called so beside the inputs: the calibrated probability of a rise."""
+SESSION_PHASE: Final = "session_phase"
+"""Output of a feature set by which drift has references of their own."""
+
+
 class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Distribution of an input in the training data: `shares` of the bins that `edges` cut (one more than edges)."""
 
@@ -134,7 +140,7 @@ class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edges: tuple[float, ...]
     shares: tuple[float, ...]
     phase: int | None = None
-    """Of the session (the output `session_phase`) that this is of; None: of all records."""
+    """Of the session (SESSION_PHASE) that this is of; None: of all records."""
 
 
 class ModelManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -12,7 +12,7 @@ from deploy.demo.tally import Decision
 
 
 def row(symbol: str, action: str = "buy", signals: int = 12_345) -> Row:
-    decision = Decision(action, 0.25, fallback=False)  # type: ignore[arg-type]  # any of the three
+    decision = Decision(action, 0.25, fallback=False, model="rules@1")  # type: ignore[arg-type]  # any of the three
     return Row(symbol, 11_646.75, (11_646.75, 58.2, -0.02), decision, 110.94, signals)
 
 
@@ -38,7 +38,7 @@ def test_the_board_fits_a_terminal_of_100_by_30() -> None:
     text = ["".join(segment.text for segment in line) for line in lines]
     assert len(text) <= 29
     assert not any("…" in line for line in text)
-    expected = "ES real 11,646.75 11,646.75 58.20 -0.02 buy 0.25 110.9 ms 12,345"
+    expected = "ES real 11,646.75 11,646.75 58.20 -0.02 buy 0.25 110.9 ms 12,345 rules@1"
     assert [" ".join(line.split()) for line in text if line.startswith("ES ")] == [expected]
     assert sum("simulated" in line for line in text) == 20
 
@@ -82,7 +82,7 @@ def test_values_that_are_not_there_are_dashes() -> None:
     with screen.capture() as captured:
         screen.print(view.render(snapshot(Row("ES", None, (None, None, None), None, 0.0, 0)), rows=5))
     (line,) = (line for line in captured.get().splitlines() if line.startswith("ES "))
-    assert line.split() == ["ES", "real", "-", "-", "-", "-", "-", "-", "-", "0"]
+    assert line.split() == ["ES", "real", "-", "-", "-", "-", "-", "-", "-", "0", "-"]
 
 
 def test_plain_lines_show_totals_the_real_symbol_and_what_changed() -> None:

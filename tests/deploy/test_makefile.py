@@ -55,6 +55,11 @@ def test_demo_hands_its_arguments_on(arguments: tuple[str, ...], command: str) -
     assert f"exec {command}" in [" ".join(line.split()) for line in lines]
 
 
+@pytest.mark.parametrize(("arguments", "locked"), [((), "demo"), (("TRAIN=1",), "test")])
+def test_demo_trains_where_it_was_asked_to(arguments: tuple[str, ...], locked: str) -> None:
+    assert f"deploy/bootstrap.py {locked}\n" in make("--dry-run", "demo", *arguments).stdout
+
+
 def test_the_test_target_lints_types_tests_and_demands_coverage() -> None:
     text = make("--dry-run", "test").stdout
     steps = ["ruff check", "ruff format --check", "-m mypy", "coverage run -m pytest", "report --fail-under=95"]

@@ -14,6 +14,7 @@ from tests.e2e.world import Worker
 from tests.faults import collect
 from tests.faults.arena import LONG, Arena
 from tests.faults.checker import Findings
+from tests.faults.provocations import DROPS
 from tests.faults.slow import slow
 from tests.faults.steps import Strike
 
@@ -37,13 +38,13 @@ async def flowing(arena: Arena, worker: Worker, features: int = 300) -> None:
     await collect.until(enough, f"{features} features\n{arena.report()}")
 
 
-async def shows(worker: Worker, text: str) -> None:
-    """Wait until a worker's log shows something."""
+async def shows(worker: Worker, text: str, times: int = 1) -> None:
+    """Wait until a worker's log shows something so many times."""
 
     async def shown() -> bool:
-        return text in await asyncio.to_thread(worker.log.read_text)
+        return (await asyncio.to_thread(worker.log.read_text)).count(text) >= times
 
-    await collect.until(shown, f"{text!r} in {worker.log}")
+    await collect.until(shown, f"{times} times {text!r} in {worker.log}")
 
 
 async def struck(worker: Worker, deadline_s: float = 30.0) -> None:
@@ -107,7 +108,8 @@ async def test_a_poll_is_lost(make_arena: MakeArena, guarded: bool) -> None:
     arena.start_load()
     without = [] if guarded else ["contiguity"]
     worker = arena.start("one", without=without, provoke=["drop-polls:20"])
-    await shows(worker, "drops ")
+    # All of them, and ticks behind the last one: what was lost shows when more comes.
+    await shows(worker, "drops ", DROPS)
     await flowing(arena, worker)
     # Copies: the poll was lost before the lane had read where its outputs end.
     judge(arena, await end(arena), {"missing-feature", "copies"}, guarded=guarded)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from agents.decision.calibration import EDGE, Calibrator
 from agents.training.calibrating import ISOTONIC_MOVES, LEAST_MOVES, fit_calibration, isotonic, platt
 from agents.training.choosing import choose_acting, choose_threshold
-from agents.training.drifting import BINS, reference, references
+from agents.training.drifting import BINS, PHASE_ROWS, reference, references, references_of_phases
 
 STEP = 1_000
 
@@ -119,3 +119,15 @@ def test_there_is_one_reference_of_each_input() -> None:
     found = references(("a", "b"), matrix, np.full(10, 0.5))
     assert [one.input for one in found] == ["a", "b", "probability_up"]
     assert found[0].shares == pytest.approx([0.1] * 10, abs=0.0101)
+
+
+def test_a_phase_with_rows_enough_has_references_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    phases = np.repeat([0.0, 1.0, 2.0, np.nan], [PHASE_ROWS, PHASE_ROWS, PHASE_ROWS - 1, 5])
+    matrix = rng.normal(phases[:, None], 1.0, (len(phases), 2)).astype(np.float32)
+    up = rng.random(2 * PHASE_ROWS)
+    its_phases = np.repeat([1.0, 2.0], PHASE_ROWS)
+    found = references_of_phases(("a", "b"), matrix, phases, up, its_phases)
+    assert {one.phase for one in found} == {1}, "phase 0 has no calls, phase 2 one row too few"
+    own = references(("a", "b"), matrix[phases == 1], up[:PHASE_ROWS])
+    assert [(one.input, one.edges, one.shares) for one in found] == [(one.input, one.edges, one.shares) for one in own]

@@ -20,6 +20,7 @@ from agents.training.train import Trained, steps, train
 from streams.engine import RealTimeFeatureEngine
 from streams.errors import ConfigError
 from streams.export.labels import LabelSpec
+from streams.feature_set import FeatureSet
 from tables.models.manifest import named
 from tests.agents.training.market import FEATURES, HORIZON_NS, folded, market, training_set
 
@@ -152,3 +153,10 @@ def test_volatility_has_classes_of_its_own() -> None:
 def test_what_may_not_be_asked(given: dict[str, object], what: str) -> None:
     with pytest.raises(ConfigError, match=what):
         replace(QUICK, **given)  # type: ignore[arg-type]
+
+
+def test_drift_is_measured_by_phase_where_the_feature_set_tells_it() -> None:
+    phased = FeatureSet.of("phased", "queue_imbalance", "ret_1", "mid", "session_time")
+    data = training_set(market(6_000, planted=True), features=phased)
+    found = train(data, phased, replace(QUICK, members=("logistic",)))
+    assert {one.phase for one in found.manifest.drift} == {None, 1}, "a market that never closes"
