@@ -20,8 +20,10 @@ from tests.faults.steps import Strike
 
 MakeArena = Callable[..., Awaitable[Arena]]
 SESSION = {"HAYATE_SESSION_TIMEOUT_S": "1.5", "HAYATE_CHECKPOINT_MS": "300"}
-GUARDED = [False, True] if LONG else [False]
-EITHER = pytest.mark.parametrize("guarded", GUARDED, ids=["without", "with"][: len(GUARDED)])
+TRIES = pytest.mark.flaky(reruns=2)
+"""Of runs without a guard, for what it is against is a matter of moments; with the guard there is one."""
+GUARDED = [pytest.param(False, marks=TRIES, id="without"), *([pytest.param(True, id="with")] if LONG else [])]
+EITHER = pytest.mark.parametrize("guarded", GUARDED)
 DRAIN_S = 20.0
 REDIS_DELAY_S = 0.3
 """Of each answer; one that takes longer than the store's patience would be an outage, for which nothing waits."""
