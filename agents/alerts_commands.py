@@ -60,7 +60,8 @@ def add_alerts_command(app: faust.App, settings: Settings) -> None:
             if not follow:
                 return as_object(found) if as_json else "\n".join(described(found))
             lines = (_line(told) for told in found.alerts) if as_json else described(found)
-            print("\n".join(lines), flush=True)
+            for line in lines:
+                print(line, flush=True)
             while not self.stop.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.stop.wait(), LOOK_S)

@@ -1,9 +1,13 @@
 """Alerts of a real worker, a restart in between, listed by the command, beside a record that the audit could write."""
 
+import asyncio
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
-from tests.e2e.world import World
+from tests.e2e.world import CHECKOUT, World
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -39,3 +43,23 @@ async def test_alerts_are_written_once_and_listed(make_world: Callable[..., Worl
     assert listed["by_kind"]["stale-feed"] == 4
     shown = world.faust("alerts", "--kind", "stale-*", "--symbol", "S1", "--limit", "1").stdout
     assert "S1: no tick for" in shown
+
+
+async def test_followed_they_are_shown_as_they_come(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    world.create_topics()
+    command = [sys.executable, "-m", "faust", "-A", "app", "alerts", "--follow", "--json"]
+    following = subprocess.Popen(command, env=world.env(), cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    try:
+        worker = world.start_worker()
+        await worker.ready()
+        await world.produce(tick(i, i) for i in range(40))
+        await world.produce(tick(i, 200 + i) for i in range(4))
+        assert following.stdout is not None
+        shown = [json.loads(await asyncio.to_thread(following.stdout.readline)) for _ in range(4)]
+        assert {(each["kind"], each["symbol"]) for each in shown} == {("stale-feed", f"S{i}") for i in range(4)}
+        following.send_signal(signal.SIGINT)
+        rest, _ = await asyncio.to_thread(following.communicate, timeout=30)
+    finally:
+        following.kill()
+    assert (rest.strip(), following.returncode) == ("", 0)
