@@ -4,10 +4,9 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 
-from tests.e2e.world import CHECKOUT, World
+from tests.e2e.world import World
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -48,8 +47,7 @@ async def test_alerts_are_written_once_and_listed(make_world: Callable[..., Worl
 async def test_followed_they_are_shown_as_they_come(make_world: Callable[..., World]) -> None:
     world = make_world()
     world.create_topics()
-    command = [sys.executable, "-m", "faust", "-A", "app", "alerts", "--follow", "--json"]
-    following = subprocess.Popen(command, env=world.env(), cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    following = world.feed("alerts", "--follow", "--json", stdout=subprocess.PIPE)
     try:
         worker = world.start_worker()
         await worker.ready()
@@ -62,4 +60,4 @@ async def test_followed_they_are_shown_as_they_come(make_world: Callable[..., Wo
         rest, _ = await asyncio.to_thread(following.communicate, timeout=30)
     finally:
         following.kill()
-    assert (rest.strip(), following.returncode) == ("", 0)
+    assert (rest.strip(), following.returncode) == (b"", 0)

@@ -131,10 +131,10 @@ class World:
         done = self.faust("topics")
         assert done.returncode == 0, done.stderr
 
-    def feed(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start a feed command that runs beside the workers."""
+    def feed(self, *arguments: str, stdout: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+        """Start a command that runs beside the workers."""
         command = [sys.executable, "-m", "faust", "-A", "app", *arguments]
-        return subprocess.Popen(command, env=self.env(), cwd=CHECKOUT, stdout=subprocess.DEVNULL)
+        return subprocess.Popen(command, env=self.env(), cwd=CHECKOUT, stdout=stdout)
 
     async def check(self, worker: Worker | None = None) -> int:
         """Compare everything with an offline run over the same log; returns the number of ticks."""
