@@ -185,7 +185,10 @@ IN_FLIGHT = 200
 """A zombie may write that many exact copies; with more of them it has done its heir's work again."""
 
 
-@pytest.mark.parametrize("guard", ["store-last", "refused-commit", *([None] if LONG else [])])
+@pytest.mark.parametrize(
+    "guard",
+    [*(pytest.param(name, marks=TRIES) for name in ("store-last", "refused-commit")), *([None] if LONG else [])],
+)
 async def test_a_zombie_stores_stale_rows(make_arena: MakeArena, guard: str | None) -> None:
     """It wakes up with rows that it was about to write, and is then the only one left."""
     arena = await make_arena(**SESSION)
