@@ -93,8 +93,11 @@ async def measure(world: World, *, rate: float, symbols: int, seconds: float) ->
     return np.array(latencies)
 
 
-async def measure_all(world: World, *, rate: float, symbols: int, seconds: float) -> dict[str, F64]:
-    """The same to the feature, to the signal, and until Redis has it."""
+async def measure_all(
+    world: World, *, rate: float, symbols: int, seconds: float, stores: bool = True
+) -> dict[str, F64]:
+    """The same to the feature, to the signal, and until Redis has it; `stores`: whether anybody writes to Redis (it is
+    looked at all the same)."""
     servers, prefix = world.services.bootstrap_servers, world.prefix
     async with AsyncExitStack() as stack:
         features = await stack.enter_async_context(TopicWatch(servers, f"{prefix}features", world.partitions))
@@ -108,7 +111,7 @@ async def measure_all(world: World, *, rate: float, symbols: int, seconds: float
     print(f"  {report}", file=sys.stderr)
     return {
         FEATURE: features.latencies(begin),
-        REDIS: store.latencies(features.seen, begin),
+        REDIS: store.latencies(features.seen, begin) if stores else np.empty(0),
         SIGNAL: signals.latencies(begin),
     }
 
@@ -170,7 +173,7 @@ async def compare(place: Ground, load: Load, json: Path | None) -> list[Case]:
                 note(case, number, found, cpu_seconds(worker.process.pid) - used, load.seconds)
                 used = cpu_seconds(loop.pid)
                 # With the same observers, who take their share of the servers' cores.
-                limit = await measure_all(bare, rate=rate, symbols=load.symbols, seconds=load.seconds)
+                limit = await measure_all(bare, rate=rate, symbols=load.symbols, seconds=load.seconds, stores=False)
                 note(case, number, {BARE: limit[FEATURE]}, cpu_seconds(loop.pid) - used, load.seconds)
             figures.keep(json, case)
             cases.append(case)
