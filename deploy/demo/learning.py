@@ -57,7 +57,7 @@ class Learning:
             return
         took_s = clock.time() - began_s
         trained = f"model trained in {took_s:.1f} s on {TRAINED_ON:,} earlier ticks"
-        told = f"its report: {self._verdict()}"
+        told = f"report: {self._verdict()}"
         self.status = f"{trained}; {told}"
         if await self._do("the promotion", PROMOTE):
             self.status = f"{trained}, promoted; {told}"

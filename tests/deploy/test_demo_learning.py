@@ -63,7 +63,7 @@ def test_a_whole_table_with_a_trained_model_fits_a_terminal_of_100_by_30() -> No
     shown = replace(
         full(),
         rows=tuple(replace(row, decision=decision) for row in full().rows),
-        learning="model trained in 123.4 s on 20,000 earlier ticks, promoted; its report: no better than the baselines",
+        learning="model trained in 123.4 s on 20,000 earlier ticks, promoted; report: no better than the baselines",
         accuracy="right on ES: rules@1 50.0% of 1,234 moves in 10 s; es@0123456789ab 50.0% of 12,345 moves in 2 s",
     )
     screen, _ = console()

@@ -17,7 +17,7 @@ def test_a_model_is_trained_promoted_and_judged_while_ticks_flow(folder: Path, g
         output, status = rest(process)
     assert status == 0, output
     assert re.search(r"signals [1-9].*\n +the rules decide; a model is trained", before), before
-    assert re.search(r"model trained in [\d.]+ s on 20,000 earlier ticks, promoted; its report: \w", before), before
+    assert re.search(r"model trained in [\d.]+ s on 20,000 earlier ticks, promoted; report: \w", before), before
     assert re.search(r"ES +real .* es@[0-9a-f]{12}$", before, re.MULTILINE), before
     assert figure(output, "ticks in") == figure(output, "signals") > 0
     assert "lost = 0" in output

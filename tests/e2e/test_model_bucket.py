@@ -10,7 +10,7 @@ from streams.records import Signal
 from tables.models.bucket import BucketStore
 from tables.models.manifest import encode_manifest
 from tests.e2e.test_model_stream import ticks
-from tests.e2e.world import World, until
+from tests.e2e.world import World
 from tests.models import version
 from tests.object_store import bucket, s3_endpoint
 
@@ -37,9 +37,7 @@ async def test_a_version_in_a_bucket_serves(make_world: Callable[..., World], bu
     await worker.ready()
     await world.produce(ticks(0, BEFORE))
     await world.read("signals", BEFORE, worker=worker)
-    done = await asyncio.to_thread(world.faust, "models", "promote", made.manifest.model, "--lead", "2")
-    assert done.returncode == 0, done.stderr
-    await until(lambda: worker.has_more("hayate_model_swaps_total", 0), "the worker knows of it", worker)
+    await world.promote(made.manifest.model, worker)
     await world.produce(ticks(BEFORE, BEHIND))
     signals = await world.read("signals", BEFORE + BEHIND, worker=worker)
     signers = [msgspec.json.decode(each.value, type=Signal).model for each in signals]

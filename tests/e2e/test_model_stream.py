@@ -16,7 +16,7 @@ from streams.feature_set import FeatureSet
 from streams.headers import header
 from streams.records import SOURCE, Signal, Tick
 from tests.e2e.offline import Offline
-from tests.e2e.world import World, by_id, until, without_marks
+from tests.e2e.world import World, by_id, without_marks
 from tests.models import version
 
 SET = FeatureSet.load("classics")
@@ -89,9 +89,7 @@ async def test_the_signals_of_a_version_are_those_of_a_notebook(make_world: Call
     await worker.ready()
     await world.produce(ticks(0, BEFORE))
     await world.read("signals", BEFORE, worker=worker)
-    done = await asyncio.to_thread(world.faust, "models", "promote", made.manifest.model, "--lead", "2")
-    assert done.returncode == 0, done.stderr
-    await until(lambda: worker.has_more("hayate_model_swaps_total", 0), "the worker knows of it", worker)
+    await world.promote(made.manifest.model, worker)
     await world.produce(ticks(BEFORE, BEHIND))
     signals = by_id(received := await world.read("signals", BEFORE + BEHIND, worker=worker))
     log = sorted(without_marks(await world.read("ticks", BEFORE + BEHIND)), key=place)

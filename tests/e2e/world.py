@@ -136,6 +136,12 @@ class World:
         command = [sys.executable, "-m", "faust", "-A", "app", *arguments]
         return subprocess.Popen(command, env=self.env(), cwd=CHECKOUT, stdout=stdout)
 
+    async def promote(self, model: str, worker: Worker) -> None:
+        """Have a version become champion two seconds ahead, and wait until the worker knows of it."""
+        done = await asyncio.to_thread(self.faust, "models", "promote", model, "--lead", "2")
+        assert done.returncode == 0, done.stderr
+        await until(lambda: worker.has_more("hayate_model_swaps_total", 0), f"the worker knows {model}", worker)
+
     async def check(self, worker: Worker | None = None) -> int:
         """Compare everything with an offline run over the same log; returns the number of ticks."""
         log = await self.read("ticks", 1)
