@@ -23,6 +23,7 @@ from streams.quality.reasons import REASONS, detail_of
 from streams.records import SENT_NS
 from streams.ticks import Rejection, TickDecoder
 from tables.features.contract import FeatureStore, FeatureWrite
+from tables.features.pending import newest_of_seconds
 from tables.indicator_state import IndicatorStateTable, RowWrite
 
 if TYPE_CHECKING:
@@ -178,19 +179,24 @@ class FeaturesJob:
         columns, symbols, folded = part.columns, part.symbols, part.folded
         self._metrics.ticks.inc(len(symbols))
         offsets, times = columns.offset.tolist(), columns.ts_ns.tolist()
-        prices, values = folded.price.tolist(), folded.values.tolist()
+        prices = folded.price.tolist()
         ids = [f"{self._id_prefix}{offset}" for offset in offsets]
+        # Row by row: the numbers of thousands at once would not stay in the processor's cache.
+        values = (row.tolist() for row in folded.values)
         encoded = self._encoder.encode(ids, symbols, times, prices, values, folded.flags)
-        for i, (value, status, flags) in enumerate(encoded):
+        for i, (value, _, _) in enumerate(encoded):
             record = part.records[i]
             sent = header(record.headers, SENT_NS)
             sent_ns = integer(sent)
             headers = [(SENT_NS, sent)] if sent is not None else []
             lane.emit(self._topics.features, offsets[i], Record(record.key, value, headers), sent_ns)
             sent_times.append(sent_ns)
+        for i in newest_of_seconds(symbols, times):
+            _, status, flags = encoded[i]
+            numbers = folded.values[i].tolist()
             writes.append(
                 FeatureWrite(
-                    symbols[i], self._partition, offsets[i], times[i], ids[i], status, prices[i], values[i], flags
+                    symbols[i], self._partition, offsets[i], times[i], ids[i], status, prices[i], numbers, flags
                 )
             )
 

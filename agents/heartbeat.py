@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from aiokafka.errors import KafkaError
+from faust.types import TP
 
 from streams.errors import RetryError
 
@@ -25,6 +26,11 @@ BEATS = 10
 
 class SuspectError(RetryError):
     """The process may have lost its partitions, and nothing may be written until that is known."""
+
+    @classmethod
+    def of(cls, tp: TP) -> "SuspectError":
+        """For a lane that was about to write."""
+        return cls(f"{tp}: the process stood still and may have lost it")
 
 
 def awake_s() -> float:

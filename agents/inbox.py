@@ -48,6 +48,17 @@ class Inbox:
         self._waiting.append(batch)
         self._records += len(batch.records)
 
+    def following(self, records: list[ConsumerRecord]) -> Batch | None:
+        """Those records as a batch, if they are next behind all that was taken and queued, and there is room."""
+        contiguity = self._contiguity
+        end = contiguity.expected
+        if self._waiting:
+            newest = self._waiting[-1]
+            end = newest.records[-1].offset + 1 if newest.epoch >= contiguity.epoch else -1
+        if records[0].offset != end or self._records > MAX_WAITING or self._closed:
+            return None
+        return Batch(self._tp, records, contiguity.epoch)
+
     async def room(self) -> None:
         """Wait while too much is queued."""
         while self._records > MAX_WAITING and not self._closed:

@@ -18,6 +18,12 @@ class Broker(Protocol):
     async def reread(self, tp: TP, offset: int) -> int:
         """Read `tp` again from `offset`; batches polled after that carry the returned epoch."""
 
+    def told(self, tp: TP, end: int) -> None:
+        """What `tp` holds up to `end` is known and need not be read; nor, for a while, what comes behind it."""
+
+    def untold(self, tp: TP) -> None:
+        """`tp` has to be read again."""
+
     async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]], timeout_s: float) -> None:
         """Commit offsets with metadata, refused for a partition that is another worker's."""
 

@@ -9,29 +9,29 @@ tasks hold the lane, never globals, so what is left of an old generation cannot 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
+from agents.beginning import BROKER_TIMEOUT_S, find_beginning
 from agents.heartbeat import SuspectError
 from agents.inbox import Inbox
 from agents.job import Broker, Job, Rows
 from agents.outputs import Outputs
 from agents.quarantine import NO_POISON, Quarantine
-from streams.errors import RetryError, StateError
+from agents.settling import Settling
+from streams.errors import RetryError
 from streams.kafka.batching import Batch
-from streams.kafka.checkpoint import Checkpoint, Origin, check_origin, decode_checkpoint
-from streams.kafka.outlet import Record
+from streams.kafka.checkpoint import Checkpoint, Origin
+from streams.kafka.outlet import Record, Written
 from streams.kafka.tail import TailReader
 
 log = logging.getLogger(__name__)
 
-MAX_CHUNK = 1_000
-"""Records processed in one go: about 10 ms of the loop, which other partitions wait for."""
-BROKER_TIMEOUT_S = 15.0
-"""Deadline of one question to the broker."""
+MAX_CHUNK = 250
+"""Records processed in one go: some 3 ms of the loop, which others wait for, and what the processor's cache holds."""
 IDLE_S = 1.0
 """Where every batch has its checkpoint: how often a job without any is told that all is stored."""
 
@@ -51,7 +51,9 @@ class Lane:
         suspect: Callable[[], bool] = lambda: False,
         quarantine: Quarantine | None = None,
         origin: Origin | None = None,
+        on_written: Mapping[str, Callable[[Written], None]] | None = None,
     ) -> None:
+        """`on_written`: stream -> who hears of what this lane has written and the broker acknowledged."""
         self.tp = tp
         self.job = job
         self.dropped = False
@@ -63,6 +65,7 @@ class Lane:
         self.committed: int | None = None
         """Source offset of the last checkpoint."""
         self.quarantine = quarantine or Quarantine(tp)
+        self.settling = Settling(job)
         self._broker = broker
         self._tails = tails
         self._checkpoint_s = checkpoint_s
@@ -74,15 +77,28 @@ class Lane:
         self._wake = asyncio.Event()
         self._checkpointing = asyncio.Lock()
         self._inbox = Inbox(tp, broker, tails)
-        self._outputs = Outputs(producer, tp.partition, on_acknowledged=job.acknowledged, on_failed=self._wake.set)
+        self._outputs = Outputs(
+            producer, tp.partition, on_acknowledged=job.acknowledged, on_failed=self._wake.set, on_written=on_written
+        )
 
     async def offer(self, batch: Batch) -> None:
         """Process a poll, at once where nothing is in its way, else after what is queued; waits while that is much."""
-        if self.dropped or self._suspect() or self._process_now(batch):
-            return  # what a dropped lane is offered, the next one reads again
-        self._inbox.put(batch)
-        self._wake.set()
-        await self._inbox.room()
+        if not (self.dropped or self._suspect()):  # what a dropped lane is offered, the next one reads again
+            self._take(batch)
+            await self._inbox.room()
+
+    def tell(self, records: list[ConsumerRecord]) -> bool:
+        """Take records that are known to stand in the log without having been polled, if they are next; says whether
+        they were. Else they will be polled."""
+        if self.dropped or self.processed is None or self._suspect():
+            return False
+        batch = self._inbox.following(records)
+        if batch is None:
+            self._broker.untold(self.tp)
+            return False
+        self._take(batch)
+        self._broker.told(self.tp, records[-1].offset + 1)
+        return True
 
     def emit(self, stream: str, source: int, record: Record, note: Any = None, part: str | None = None) -> bool:
         """Send one output of the record at offset `source` when its batch is processed, unless it exists already."""
@@ -123,8 +139,7 @@ class Lane:
             if self.dropped:
                 return
             if not careful and self.quarantine.suspects(chunk[0]):
-                # What comes now may raise: what came before shall not have to be repeated each time.
-                careful = True
+                careful = True  # what comes now may raise: what came before shall not have to be repeated each time
                 await self.checkpoint()
             if (detail := self.quarantine.error_of(chunk[0])) is not None:
                 self._reject(chunk[0], detail)
@@ -133,8 +148,12 @@ class Lane:
                 self._process(chunk)
             if self._checkpoint_s == 0:
                 await self.checkpoint()
-            # One turn of the loop for the outlets and the other lanes.
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # one turn of the loop for the outlets and the other lanes
+
+    def _take(self, batch: Batch) -> None:
+        if not self._process_now(batch):
+            self._inbox.put(batch)
+            self._wake.set()
 
     def _process_now(self, batch: Batch) -> bool:
         """Process without a task switch, which costs more than the few ticks of a poll at ordinary rates."""
@@ -154,7 +173,7 @@ class Lane:
 
     def _process(self, records: Sequence[ConsumerRecord]) -> None:
         if self._suspect():
-            raise self._suspected()
+            raise SuspectError.of(self.tp)
         try:
             self.job.process(self, records)
         except NO_POISON:
@@ -166,7 +185,7 @@ class Lane:
 
     def _reject(self, record: ConsumerRecord, detail: str) -> None:
         if self._suspect():
-            raise self._suspected()
+            raise SuspectError.of(self.tp)
         self.job.reject(self, record, detail)
         self._outputs.flush()
         self.processed = record.offset + 1
@@ -197,7 +216,7 @@ class Lane:
         seen, rows = self.job.seen(), self.job.rows()
         tickets = self._outputs.tickets()
         await self._outputs.wait_acknowledged(tickets, offset)
-        await self.job.settle(self._outputs.ends)
+        await self.settling.wait(self._outputs.ends)
         if rows is not None:
             self._check_trusted()
             await rows.to_changelog()
@@ -212,7 +231,7 @@ class Lane:
 
     def abandon(self) -> None:
         """Do nothing more, at once: the process is suspect."""
-        self._fail(self._suspected())
+        self._fail(SuspectError.of(self.tp))
         self._outputs.abandon()
         self._drop()
 
@@ -232,22 +251,7 @@ class Lane:
         await asyncio.gather(self.job.close(), self._outputs.close())
 
     async def _open(self) -> None:
-        found, end = await asyncio.gather(
-            self._broker.committed_with_metadata(self.tp, BROKER_TIMEOUT_S),
-            self._tails.end(self.tp.topic, self.tp.partition),
-        )
-        committed, checkpoint = 0, None
-        if found is not None:
-            where = f"{self.tp.topic}[{self.tp.partition}]"
-            committed, metadata = found
-            checkpoint = decode_checkpoint(metadata, where)
-            if checkpoint is not None:
-                check_origin(checkpoint.origin, self._origin, where)
-            if committed > end:
-                raise StateError(
-                    f"{where} ends at {end}, but offset {committed} was committed: the topic was made anew; see "
-                    "`faust -A app state show`, start anew with `faust -A app state reset`"
-                )
+        committed, checkpoint = await find_beginning(self._broker, self._tails, self.tp, self._origin)
         await self._outputs.open(self.job.streams, committed, checkpoint.ends if checkpoint else {}, self._tails)
         self.quarantine.know(self._outputs.poisoned)
         self.quarantine.settle(committed)
@@ -262,11 +266,10 @@ class Lane:
         await self._inbox.open(committed)
 
     async def _commit(self, offset: int, checkpoint: Checkpoint) -> None:
-        metadata = checkpoint.encode()
         while True:
             self._check_trusted()
             try:
-                await self._broker.commit_with_metadata({self.tp: (offset, metadata)}, BROKER_TIMEOUT_S)
+                await self._broker.commit_with_metadata({self.tp: (offset, checkpoint.encode())}, BROKER_TIMEOUT_S)
             except TimeoutError:
                 # Whether it was committed is unknown; the same commit again does no harm.
                 log.warning("%s: no answer to the commit of offset %d, trying again", self.tp, offset)
@@ -292,9 +295,6 @@ class Lane:
     def _check_trusted(self) -> None:
         """Before every step of a checkpoint that writes."""
         if self._suspect():
-            raise self._suspected()
+            raise SuspectError.of(self.tp)
         if self.dropped:
             raise self._failure or RetryError(f"{self.tp}: dropped while a checkpoint was being written")
-
-    def _suspected(self) -> SuspectError:
-        return SuspectError(f"{self.tp}: the process stood still and may have lost it")

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
+from aiokafka import ConsumerRecord
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faust.types import TP
 
@@ -18,6 +20,7 @@ from agents.restarts import Restarts
 from streams.errors import FatalError, RetryError
 from streams.kafka.batching import Batch
 from streams.kafka.checkpoint import Origin
+from streams.kafka.outlet import Written
 from streams.kafka.rejection import describe
 from streams.kafka.tail import TailReader
 
@@ -37,6 +40,14 @@ class _Post:
     quarantine: Quarantine
     restarts: Restarts
     task: "asyncio.Task[None] | None" = None
+    restarted: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing has to be repeated. Of a lane in a failed one's place that is known once it is open."""
+        if self.lane.processed is None:
+            return not self.restarted
+        return self.lane.processed == self.lane.committed
 
 
 class Lanes:
@@ -52,10 +63,12 @@ class Lanes:
         *,
         checkpoint_s: float,
         origin: Callable[[], Origin] = Origin,
+        on_written: Mapping[str, Callable[[int, Written], None]] | None = None,
         on_fatal: Callable[[BaseException], None],
         on_restart: Callable[[], object],
         rng: Random | None = None,
     ) -> None:
+        """`on_written`: stream -> who hears, by partition, of what the lanes have written there."""
         self._make_job = make_job
         self._broker = broker
         self._producer = producer
@@ -63,6 +76,7 @@ class Lanes:
         self._heartbeat = heartbeat
         self._checkpoint_s = checkpoint_s
         self._origin = origin
+        self._on_written = on_written or {}
         self._on_fatal = on_fatal
         self._on_restart = on_restart
         self._rng = rng or Random()  # noqa: S311 - jitter
@@ -91,6 +105,11 @@ class Lanes:
         if post is not None and not self._closed:
             await post.lane.offer(batch)
 
+    def tell(self, tp: TP, records: list[ConsumerRecord]) -> bool:
+        """Hand records that stand in the log to their lane (`Lane.tell`)."""
+        post = self._posts.get(tp)
+        return post is not None and not self._closed and post.lane.tell(records)
+
     def abandon(self) -> None:
         """Write nothing more, at once: the process is suspect. The lanes are made anew once the group has confirmed
         that it is a member."""
@@ -112,7 +131,7 @@ class Lanes:
         if checkpoint:
             await asyncio.gather(*(self._last_checkpoint(post.lane) for post in posts.values()))
         gone = await asyncio.gather(*(self._give_up(tp, post) for tp, post in posts.items()))
-        return all(gone) and all(post.lane.processed == post.lane.committed for post in posts.values())
+        return all(gone) and all(post.settled for post in posts.values())
 
     def _lane(self, tp: TP, quarantine: Quarantine) -> Lane:
         return Lane(
@@ -125,6 +144,7 @@ class Lanes:
             suspect=self._heartbeat.suspect,
             quarantine=quarantine,
             origin=self._origin(),
+            on_written={stream: partial(hear, tp.partition) for stream, hear in self._on_written.items()},
         )
 
     async def _supervise(self, tp: TP, post: _Post) -> None:
@@ -141,7 +161,7 @@ class Lanes:
                 await post.lane.drop()
                 await asyncio.sleep(pause_s)
                 await self._heartbeat.confirmed()
-                failed, post.lane = post.lane, self._lane(tp, post.quarantine)
+                failed, post.lane, post.restarted = post.lane, self._lane(tp, post.quarantine), True
                 post.lane.unsettled = failed.unsettled
         except (MemoryError, OSError) as error:
             fatal = FatalError(
@@ -173,6 +193,7 @@ class Lanes:
         return None
 
     async def _last_checkpoint(self, lane: Lane) -> None:
+        lane.settling.hurry()
         try:
             await asyncio.wait_for(lane.checkpoint(), CHECKPOINT_DEADLINE_S)
         except (RetryError, KafkaError, TimeoutError) as error:

@@ -63,6 +63,11 @@ class Metrics:
         self.held_back = Counter(
             "hayate_signals_held_back", "Decisions that HAYATE_EMIT made no signal of", registry=registry
         )
+        self.told = Counter(
+            "hayate_features_told",
+            "Feature records that were decided about as soon as the broker had them, without being fetched",
+            registry=registry,
+        )
         self.unreadable = Counter(
             "hayate_features_unreadable",
             "Feature records that the ensemble could not use, by reason",

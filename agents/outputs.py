@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from streams.kafka.outlet import Outlet, Record
+from streams.kafka.outlet import Line, Outlet, Record, Written
 from streams.kafka.tail import Tail, TailReader
 from streams.records import PART, PREVIOUS, SOURCE
 
@@ -23,11 +23,14 @@ class Outputs:
         *,
         on_acknowledged: Callable[[str, Sequence[Any]], None],
         on_failed: Callable[[], None],
+        on_written: Mapping[str, Callable[[Written], None]] | None = None,
     ) -> None:
+        """`on_written`: stream -> who hears of what stands in it."""
         self._producer = producer
         self._partition = partition
         self._on_acknowledged = on_acknowledged
         self._on_failed = on_failed
+        self._on_written = on_written or {}
         self._outlets: dict[str, Outlet] = {}
         self._tails: dict[str, Tail] = {}
         self._newest: dict[str, int] = {}
@@ -60,6 +63,7 @@ class Outputs:
                 self._partition,
                 on_acknowledged=lambda notes, stream=stream: self._on_acknowledged(stream, notes),  # type: ignore[misc]
                 on_failed=self._on_failed,
+                on_written=self._on_written.get(stream),
             )
             await self._outlets[stream].open()
 
@@ -102,6 +106,7 @@ class Outputs:
 
     def flush(self) -> None:
         """Hand over what was emitted since the last call."""
+        lines: dict[str, list[Line]] = {}
         for stream, source, record, note, part in self._emitted:
             tail = self._tails[stream]
             headers = [(SOURCE, b"%d" % source)]
@@ -110,9 +115,11 @@ class Outputs:
             headers += record.headers
             if part is not None:
                 headers.append((PART, part.encode()))
-            self._outlets[stream].put(Record(record.key, record.value, headers), note)
+            lines.setdefault(stream, []).append((record.key, record.value, headers, note))
             tail.last = source
         self._emitted.clear()
+        for stream, put in lines.items():
+            self._outlets[stream].put(put)
 
     def discard(self) -> None:
         """Forget what was emitted since the last `flush`: its batch raised."""

@@ -32,6 +32,7 @@ from streams.kafka.access import KafkaAccess
 from streams.kafka.batching import Poll
 from streams.kafka.checkpoint import Origin
 from streams.kafka.log_reader import LogReader
+from streams.kafka.outlet import Written, records_of
 from streams.kafka.tail import TailReader
 from streams.kafka.topics import ALERTS, BARS, FEATURES, FEATURES_REJECTED, REJECTED, SIGNALS, SIGNALS_SHADOW, TICKS
 from streams.settings import Settings
@@ -76,6 +77,7 @@ class AsyncPredictionPipeline:
         self._engine = engine
         self._system = system
         self._models = models
+        self._metrics = metrics
         self._store = store
         self._signals = signals
         self.heartbeat = Heartbeat(settings.session_timeout_s, confirm, on_suspect=self._abandon, on_fatal=on_fatal)
@@ -101,7 +103,13 @@ class AsyncPredictionPipeline:
         tick_decoder = TickDecoder(settings.partitions, any_partition=settings.any_partition, filters=engine.filters)
         feature_decoder = FeatureRecordDecoder(engine.feature_set.outputs, engine.feature_set.version)
 
-        def lanes(make_job: Callable[[], Any], producer: Callable[[], Any], topic: str, layout: str) -> Lanes:
+        def lanes(
+            make_job: Callable[[], Any],
+            producer: Callable[[], Any],
+            topic: str,
+            layout: str,
+            on_written: Mapping[str, Callable[[int, Written], None]] | None = None,
+        ) -> Lanes:
             return Lanes(
                 make_job,
                 broker,
@@ -110,6 +118,7 @@ class AsyncPredictionPipeline:
                 self.heartbeat,
                 checkpoint_s=settings.checkpoint_ms / 1000,
                 origin=lambda: Origin(layout, topic_ids().get(topic, ""), settings.partitions),
+                on_written=on_written,
                 on_fatal=on_fatal,
                 on_restart=metrics.lane_restarts.inc,
             )
@@ -130,6 +139,7 @@ class AsyncPredictionPipeline:
             urgent,
             self._ticks,
             f"{engine.feature_set.layout_hash:016x}",
+            {self._features: self._tell},
         )
         self._ladder = Ladder(system, models, deadline_s=settings.model_deadline_ms / 1000)
         emission = parse_emission(settings.emit)
@@ -225,6 +235,13 @@ class AsyncPredictionPipeline:
             _within(CLOSE_S, self._tails.stop(), "the reader of logs"),
             _within(CLOSE_S, self._past.stop(), "the reader of features"),
         )
+
+    def _tell(self, partition: int, written: Written) -> None:
+        """Features that this worker wrote go to their decision as soon as the broker has them: to fetch them as well
+        would cost a round trip and, at ordinary rates, a quarter of the worker's time."""
+        records = records_of(self._features, partition, written)
+        if self.ensemble.tell(TP(self._features, partition), records):
+            self._metrics.told.inc(len(records))
 
     def _abandon(self) -> None:
         self.features.abandon()

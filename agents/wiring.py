@@ -10,7 +10,7 @@ from yarl import URL
 from agents.alerting.kinds import limits_of
 from agents.alerts_commands import add_alerts_command
 from agents.api_commands import add_api_command, add_api_service
-from agents.application import HayateApp
+from agents.application import HayateApp, HayateWorker
 from agents.audit.commands import add_audit_command
 from agents.commands import add_commands
 from agents.decision.ensemble import EnsembleSystem, rules_for
@@ -138,6 +138,7 @@ def _faust_app(settings: Settings) -> HayateApp:
         topic_disable_leader=True,
         ConsumerScheduler=BatchScheduler,
         TableManager=tables_for(settings),
+        Worker=HayateWorker,
         cython_optimizations=True,
         # An event is a batch; lanes take their last checkpoint at revocation, Faust would wait for held events.
         stream_wait_empty=False,

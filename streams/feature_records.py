@@ -1,6 +1,6 @@
 """Feature records as JSON: one Struct type per feature set, because naming 60 floats in a dict costs twice as much."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -43,8 +43,10 @@ class FeatureEncoder:
             frozen=True,
             gc=False,
         )
-        self._flags: dict[bytes, tuple[str, msgspec.Raw]] = {}
-        self._encode = msgspec.json.Encoder().encode
+        self._flags: dict[bytes, tuple[str, msgspec.Raw, bytes]] = {}
+        self._encode_into = msgspec.json.Encoder().encode_into
+        self._buffer = bytearray()
+        """One for all records: a new one for each would grow several times."""
 
     def encode(
         self,
@@ -52,30 +54,29 @@ class FeatureEncoder:
         symbols: Sequence[str],
         ts_ns: Sequence[int],
         prices: Sequence[float],
-        values: Sequence[Sequence[float]],
+        values: Iterable[Sequence[float]],
         flags: U8,
     ) -> "list[tuple[bytes, str, bytes]]":
         """Value, status and flags (JSON) of each record. NaN becomes null; a null always has its flag.
 
         `prices`: of the last trade, NaN before the first. `values` and `flags` as in streams.columns.Folded.
         """
-        record, values_of, encode, schema = self._record, self._values, self._encode, self._schema
+        record, values_of, schema = self._record, self._values, self._schema
+        encode_into, buffer = self._encode_into, self._buffer
         encoded = []
         width, all_codes = len(self._outputs), flags.tobytes()
         rows = zip(ids, symbols, ts_ns, prices, values, strict=True)
         for i, (id_, symbol, ts, price, numbers) in enumerate(rows):
-            status, raw = self._status_and_flags(all_codes[i * width : (i + 1) * width])
-            encoded.append(
-                (encode(record(id_, symbol, ts, schema, status, price, values_of(*numbers), raw)), status, bytes(raw))
-            )
+            codes = all_codes[i * width : (i + 1) * width]
+            status, raw, text = self._flags.get(codes) or self._status_and_flags(codes)
+            encode_into(record(id_, symbol, ts, schema, status, price, values_of(*numbers), raw), buffer)
+            encoded.append((bytes(buffer), status, text))
         return encoded
 
-    def _status_and_flags(self, flags: bytes) -> tuple[str, msgspec.Raw]:
-        found = self._flags.get(flags)
-        if found is None:
-            # Few patterns occur (values warm up and go stale together), so this stays small.
-            codes = np.frombuffer(flags, np.uint8)
-            named = {name: FLAG_NAMES[code] for name, code in zip(self._outputs, codes, strict=True) if code != READY}
-            status = FLAG_NAMES[int(_STATUS[codes].max(initial=READY))]
-            found = self._flags[flags] = (status, msgspec.Raw(msgspec.json.encode(named)))
+    def _status_and_flags(self, flags: bytes) -> tuple[str, msgspec.Raw, bytes]:
+        """Of a pattern not met before; few occur (values warm up and go stale together), so they are remembered."""
+        codes = np.frombuffer(flags, np.uint8)
+        named = {name: FLAG_NAMES[code] for name, code in zip(self._outputs, codes, strict=True) if code != READY}
+        status, text = FLAG_NAMES[int(_STATUS[codes].max(initial=READY))], msgspec.json.encode(named)
+        found = self._flags[flags] = (status, msgspec.Raw(text), text)
         return found

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     any_partition: bool = False
     """Accept ticks without key or on another partition than their key's (one symbol may then have two states)."""
 
+    poll_ms: Annotated[int, Field(ge=0, le=1_000)] = 4
+    """Least time between two fetches; what comes in it is worked on at once. 0: a fetch for every tick, if need be."""
     checkpoint_ms: Annotated[int, Field(ge=0, le=60_000)] = 1_000
     """Interval between checkpoints of a partition; 0 after every batch."""
     evict_after_s: Annotated[float, Field(ge=0, le=31_536_000)] = 3_600.0

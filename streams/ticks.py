@@ -31,6 +31,7 @@ from streams.records import KIND, MAX_TICK_BYTES, SYMBOL_PATTERN, Tick
 T = TypeVar("T")
 
 NAN: Final = math.nan
+INF: Final = math.inf
 MAX_TS_NS: Final = 2**63 - 1
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 _SIDES: Final = {None: 0, "buy": 1, "sell": -1}
@@ -134,9 +135,11 @@ class TickDecoder:
         return mark.symbol, (record.offset, mark.ts_ns, *numbers, 0, NO_SEQUENCE, 0.0, GAP, UNKNOWN, False)
 
     def _check_place(self, record: ConsumerRecord, symbol: str) -> None:
-        if _SYMBOL.fullmatch(symbol) is None:
-            raise TickRejected("bad-symbol", f"symbol {symbol[:64]!r} does not match {SYMBOL_PATTERN}")
-        self._filters.check_allowed(symbol)
+        if symbol not in self._places:
+            # Only those that pass are remembered there.
+            if _SYMBOL.fullmatch(symbol) is None:
+                raise TickRejected("bad-symbol", f"symbol {symbol[:64]!r} does not match {SYMBOL_PATTERN}")
+            self._filters.check_allowed(symbol)
         if self._any_partition and record.key is None:
             return
         if record.key is None:
@@ -190,6 +193,17 @@ def _sequence(seq: int | str | None) -> int:
     return seq if seq is not None and 0 <= seq <= MAX_TS_NS else NO_SEQUENCE
 
 
+def _bad_number(tick: Tick) -> TickRejected:
+    """Says which of its numbers cannot be."""
+    for name, value in (("price", tick.price), ("bid", tick.bid), ("ask", tick.ask)):
+        if value is not None and not 0 < value < INF:
+            return TickRejected(f"bad-{name}", f"{name} {value!r} is not a positive finite number")
+    for name, value in (("size", tick.size), ("bid_size", tick.bid_size), ("ask_size", tick.ask_size)):
+        if value is not None and not 0 <= value < INF:
+            return TickRejected("bad-size", f"{name} {value!r} is not a finite number >= 0")
+    raise AssertionError("all of its numbers are in order")
+
+
 def _row(offset: int, tick: Tick, kind: int, arrival_ns: int = UNKNOWN, barred: bool = False) -> _Row:
     price, bid, ask = tick.price, tick.bid, tick.ask
     if (tick.ts_ns is None) == (tick.ts is None):
@@ -201,21 +215,25 @@ def _row(offset: int, tick: Tick, kind: int, arrival_ns: int = UNKNOWN, barred: 
     _check_time(ts_ns)
     if price is None and (bid is None or ask is None):
         raise TickRejected("empty", "neither a price nor both bid and ask")
-    for name, value in (("price", price), ("bid", bid), ("ask", ask)):
-        if value is not None and not 0 < value < math.inf:
-            raise TickRejected(f"bad-{name}", f"{name} {value!r} is not a positive finite number")
-    for name, value in (("size", tick.size), ("bid_size", tick.bid_size), ("ask_size", tick.ask_size)):
-        if value is not None and not 0 <= value < math.inf:
-            raise TickRejected("bad-size", f"{name} {value!r} is not a finite number >= 0")
+    size, bid_size, ask_size = tick.size, tick.bid_size, tick.ask_size
+    if not (
+        (price is None or 0 < price < INF)
+        and (bid is None or 0 < bid < INF)
+        and (ask is None or 0 < ask < INF)
+        and 0 <= size < INF
+        and (bid_size is None or 0 <= bid_size < INF)
+        and (ask_size is None or 0 <= ask_size < INF)
+    ):
+        raise _bad_number(tick)
     return (
         offset,
         ts_ns,
         NAN if price is None else price,
-        tick.size,
+        size,
         NAN if bid is None else bid,
         NAN if ask is None else ask,
-        NAN if tick.bid_size is None else tick.bid_size,
-        NAN if tick.ask_size is None else tick.ask_size,
+        NAN if bid_size is None else bid_size,
+        NAN if ask_size is None else ask_size,
         _SIDES[tick.side],
         _sequence(tick.seq),
         clock_id(tick.clock),

@@ -16,7 +16,7 @@ from faust.tables.table import Table
 
 from streams.columns import F64
 from streams.errors import RetryError, StateError
-from streams.kafka.outlet import Outlet, Record
+from streams.kafka.outlet import Outlet
 from tables.local_store import LocalStore
 
 HEADER: Final = struct.Struct("<Qqq")
@@ -138,8 +138,7 @@ class PartitionRows:
     async def to_changelog(self, rows: dict[str, bytes]) -> int:
         """Send rows to the changelog; offset of the last one once all are acknowledged."""
         await self._changelog.open()
-        for symbol, value in rows.items():
-            self._changelog.put(Record(symbol.encode(), value))
+        self._changelog.put([(symbol.encode(), value, (), None) for symbol, value in rows.items()])
         ticket = self._changelog.put_count
         await self._changelog.wait_acknowledged(ticket)
         end = self._changelog.end_at(ticket)

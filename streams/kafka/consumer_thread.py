@@ -22,8 +22,10 @@ from mode.utils.futures import maybe_async
 
 from streams.kafka.batching import Batch
 from streams.kafka.client import guard_client, guard_stop
+from streams.kafka.fetches import guard_fetches
 from streams.kafka.generation import is_current
 from streams.kafka.outage_log import thin_out
+from streams.kafka.turns import Turns
 
 if TYPE_CHECKING:
     from streams.kafka.transport import Consumer
@@ -52,6 +54,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """
 
     _epochs: dict[TP, int]
+    _turns: Turns
 
     async def _gather_remaining_tasks(self) -> None:
         """Not here: it cancels every task of the loop, which is not the consumer's alone."""
@@ -63,6 +66,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._epochs = defaultdict(int)
+        self._turns = Turns(rest_s=cast("Consumer", self.consumer).poll_s)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -70,6 +74,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = 100
         guard_client(consumer._client)
         guard_stop(consumer)
+        guard_fetches()
         thin_out()
         if (membership := cast("Consumer", self.consumer).membership) is not None:
             membership.prepare(consumer)
@@ -78,6 +83,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connect; Faust subscribes, and so joins, only after this."""
         await super().on_start()
+        self._turns.attach(self._ensure_consumer())
         if (membership := cast("Consumer", self.consumer).membership) is not None:
             membership.attach(self._ensure_consumer())
 
@@ -106,9 +112,28 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def reread(self, tp: TP, offset: int) -> int:
         """Seek `tp` to `offset`; polls from now on carry the returned epoch."""
+        self._turns.seldom.discard(TopicPartition(*tp))
         self._ensure_consumer().seek(TopicPartition(*tp), offset)
         self._epochs[tp] += 1
         return self._epochs[tp]
+
+    def told(self, tp: TP, end: int) -> None:
+        """Go on reading `tp` behind `end`, and seldom."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        if (
+            subscription is None
+            or subscription.assignment is None
+            or TopicPartition(*tp) not in subscription.assignment.tps
+        ):
+            return
+        state = subscription.assignment.state_value(TopicPartition(*tp))
+        if state.has_valid_position and state.position < end:
+            state.consumed_to(end)
+        self._turns.seldom.add(TopicPartition(*tp))
+
+    def untold(self, tp: TP) -> None:
+        """Fetch `tp` whenever there is something."""
+        self._turns.seldom.discard(TopicPartition(*tp))
 
     async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
         """Commit offsets with their metadata as the member of the group's present generation.

@@ -18,7 +18,8 @@ class Contiguity:
         """Offset of the next record to accept."""
         self.skipped = 0
         """Records that came again and were not accepted twice."""
-        self._epoch = 0
+        self.epoch = 0
+        """What was polled in an earlier one is not taken any more."""
 
     def take(self, batch: Batch) -> tuple[list[ConsumerRecord], int | None]:
         """Records of `batch` to process now, and the offset it begins at where that is beyond the expected one.
@@ -27,7 +28,7 @@ class Contiguity:
         `accept_gap` and `take` again, or reads again and calls `reread`.
         """
         records: list[ConsumerRecord] = batch.records
-        if batch.epoch < self._epoch or records[-1].offset < self.expected:
+        if batch.epoch < self.epoch or records[-1].offset < self.expected:
             self.skipped += len(records)
             return [], None
         if records[0].offset > self.expected:
@@ -45,4 +46,4 @@ class Contiguity:
 
     def reread(self, epoch: int) -> None:
         """Reading began again at the expected offset; what was polled before that is not taken any more."""
-        self._epoch = epoch
+        self.epoch = epoch

@@ -2,13 +2,18 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, ProducerClosed
 from aiokafka.structs import TopicPartition
 
 from streams.errors import FatalError, RetryError
+
+LOG_APPEND_TIME: Final = 1
+"""Timestamp type of every topic of ours but the changelog."""
 
 
 class Record(NamedTuple):
@@ -17,6 +22,41 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+
+
+Line = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]], Any]
+"""Key, value, headers and note of one record of many."""
+
+
+class Written(NamedTuple):
+    """Records of one batch that the broker has acknowledged."""
+
+    offset: int
+    """Of the first."""
+    timestamp_ms: int
+    """Of all of them where the broker stamps them, else -1."""
+    lines: list[Line]
+
+
+def records_of(topic: str, partition: int, written: Written) -> list[ConsumerRecord]:
+    """The same records as a consumer gets them."""
+    offset, stamped_ms, lines = written
+    return [
+        ConsumerRecord(
+            topic,
+            partition,
+            offset + i,
+            stamped_ms,
+            LOG_APPEND_TIME,
+            key,
+            value,
+            None,
+            -1 if key is None else len(key),
+            -1 if value is None else len(value),
+            tuple(headers),
+        )
+        for i, (key, value, headers, _) in enumerate(lines)
+    ]
 
 
 class _TakenBackError(Exception):
@@ -40,18 +80,23 @@ class Outlet:
         partition: int,
         on_acknowledged: Callable[[Sequence[Any]], None] = lambda _: None,
         on_failed: Callable[[], None] = lambda: None,
+        on_written: Callable[[Written], None] | None = None,
     ) -> None:
+        """`on_written` hears of the same as `on_acknowledged`, but not where the broker does not say where it is."""
         self._producer = producer
         self._tp = TopicPartition(topic, partition)
         self._on_acknowledged = on_acknowledged
         self._on_failed = on_failed
+        self._on_written = on_written
         self._accumulator: Any = None
         self._batch: Any = None
         self._notes: list[Any] = []
         """Notes of the records in `_batch`."""
+        self._lines: list[Line] = []
+        """The records themselves, where somebody wants to hear of them."""
         self._sent: set[asyncio.Future[Any]] = set()
         """Batches whose fate is unknown."""
-        self._waiting: deque[tuple[Record, Any]] = deque()
+        self._waiting: deque[Line] = deque()
         self._refill: asyncio.Task[None] | None = None
         self._ends: deque[tuple[int, int]] = deque()
         self._appended = 0
@@ -69,11 +114,12 @@ class Outlet:
         await producer.partitions_for(self._tp.topic)
         self._accumulator = producer._message_accumulator
 
-    def put(self, record: Record, note: Any = None) -> None:
-        """Append one record; `note` comes back in `on_acknowledged`, in order. Ignored once failed or closed."""
-        self.put_count += 1
-        if self._waiting or not self._append(record, note):
-            self._waiting.append((record, note))
+    def put(self, lines: Sequence[Line]) -> None:
+        """Append records; their notes come back in `on_acknowledged`, in order. Ignored once failed or closed."""
+        self.put_count += len(lines)
+        appended = 0 if self._waiting else self._append(lines)
+        if appended < len(lines):
+            self._waiting.extend(islice(lines, appended, None))
             if self._refill is None or self._refill.done():
                 self._refill = asyncio.create_task(self._wait_for_room(), name=f"refill {self._tp}")
 
@@ -136,29 +182,35 @@ class Outlet:
         if self._sent:
             await asyncio.wait(self._sent)
 
-    def _append(self, record: Record, note: Any) -> bool:
-        """Add to the batch that waits for its turn; says whether there was room. Drops the record once failed."""
+    def _append(self, lines: Collection[Line]) -> int:
+        """Add to the batch that waits for its turn; says how many had room. Drops them all once failed."""
         if self.failed is not None or self._closed:
-            return True
+            return len(lines)
         accumulator = self._accumulator
         if accumulator._exception is not None or accumulator._closed:
             self._fail(accumulator._exception or ProducerClosed())
-            return True
+            return len(lines)
         pending = accumulator._batches.get(self._tp)
         batch = pending[-1] if pending else accumulator._append_batch(accumulator.create_builder(), self._tp)
         # The builder, not the batch: that would make a future for every record.
-        added = batch._builder.append(timestamp=None, key=record.key, value=record.value, headers=[*record.headers])
-        if added is None:
-            return False
-        if batch is not self._batch:
-            self._watch(batch)
-        self._notes.append(note)
-        self._appended += 1
-        return True
+        append = batch._builder.append
+        appended = 0
+        for key, value, headers, note in lines:
+            if append(timestamp=None, key=key, value=value, headers=[*headers]) is None:
+                break
+            if batch is not self._batch:
+                self._watch(batch)
+            self._notes.append(note)
+            appended += 1
+        self._appended += appended
+        if self._on_written is not None:
+            self._lines.extend(islice(lines, appended))
+        return appended
 
     def _watch(self, batch: Any) -> None:
         notes: list[Any] = []
-        self._batch, self._notes = batch, notes
+        lines: list[Line] = []
+        self._batch, self._notes, self._lines = batch, notes, lines
         before = self._appended
 
         def on_done(sent: "asyncio.Future[Any]") -> None:
@@ -172,11 +224,13 @@ class Outlet:
                     self._fail(error)
             elif self.failed is None:
                 self.acknowledged += len(notes)
-                offset = sent.result().offset
+                offset, stamped_ms = sent.result().offset, sent.result().timestamp
                 if offset >= 0:  # -1: the broker knew these records already and does not say where they are
                     self._ends.append((before + len(notes), offset + len(notes)))
                 try:
                     self._on_acknowledged(notes)
+                    if self._on_written is not None and offset >= 0:
+                        self._on_written(Written(offset, -1 if stamped_ms is None else stamped_ms, lines))
                 except Exception as raised:  # noqa: BLE001 - raised again by `wait_acknowledged`
                     self._fail(raised)
                 self._progress.set()
@@ -193,9 +247,8 @@ class Outlet:
                         self._accumulator._waiter_future.set_result(None)  # wake the sender, as aiokafka does
                     await pending[-1].wait_drain()
                 # The first record of a batch always fits: a larger one than the broker takes fails there.
-                while self._waiting and self._append(*self._waiting[0]):
-                    if self._waiting:  # not after a failure, which drops them
-                        self._waiting.popleft()
+                for _ in range(self._append(self._waiting)):
+                    self._waiting.popleft()
         except Exception as error:  # noqa: BLE001 - raised again by `wait_acknowledged`
             self._fail(error)
 

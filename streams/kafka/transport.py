@@ -38,6 +38,8 @@ class Consumer(driver.Consumer):
     """Topics whose polls become batches; set by `transport_for`."""
     membership: ClassVar[Membership | None] = None
     """How the worker is in its group; None leaves it to aiokafka."""
+    poll_s: ClassVar[float] = 0.0
+    """Least time between two fetches."""
 
     _thread: ConsumerThread
 
@@ -101,6 +103,14 @@ class Consumer(driver.Consumer):
         """Read `tp` again from `offset`; batches polled after that carry the returned epoch."""
         return await self._thread.reread(tp, offset)
 
+    def told(self, tp: TP, end: int) -> None:
+        """What `tp` holds up to `end` is known: go on behind it, and ask for it seldom."""
+        self._thread.told(tp, end)
+
+    def untold(self, tp: TP) -> None:
+        """Ask for `tp` with every fetch again."""
+        self._thread.untold(tp)
+
     async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]], timeout_s: float) -> None:
         """Commit through the broker, not through Faust, whose `commit` hides a refusal; aiokafka itself would retry
         for ever without a coordinator, hence the deadline.
@@ -127,14 +137,18 @@ class Consumer(driver.Consumer):
         return {tp: (committed[tp][0] if tp in committed else 0, ends[tp]) for tp in tps}
 
 
-def transport_for(batched_topics: frozenset[str], membership: Membership | None = None) -> type[driver.Transport]:
-    """Transport class whose consumer polls `batched_topics` as batches, and is in its group as `membership` says."""
+def transport_for(
+    batched_topics: frozenset[str], membership: Membership | None = None, *, poll_s: float = 0.0
+) -> type[driver.Transport]:
+    """Transport class whose consumer polls `batched_topics` as batches, is in its group as `membership` says, and
+    leaves at least `poll_s` between two fetches."""
 
     class BatchingConsumer(Consumer):
         pass
 
     BatchingConsumer.batched_topics = batched_topics
     BatchingConsumer.membership = membership
+    BatchingConsumer.poll_s = poll_s
 
     class Transport(driver.Transport):
         pass

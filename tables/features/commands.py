@@ -25,8 +25,14 @@ class FeatureCommands:
         self._kept = frozenset(ttls)
         self._places = tuple(place for place, name in enumerate(names) if name in ttls)
 
+    @property
+    def keeps_history(self) -> bool:
+        """Whether any value does."""
+        return bool(self._kept)
+
     def put(self, write: FeatureWrite, age_s: int = LIVE) -> Command:
-        """Store a record of the stream; with `age_s` one of the log, written there so many seconds ago.
+        """Store a record of the stream; with `age_s` one of the log, written there so many seconds ago, or one that is
+        OVERTAKEN.
 
         Raises:
             TypeError, ValueError: a field of `write` is not what its type says.

@@ -23,6 +23,8 @@ WRITTEN_SECOND: Final = 3
 """Of a record of the log only the history of its second was written, for the symbol has newer."""
 LIVE: Final = -1
 """Age of a record of the stream."""
+OVERTAKEN: Final = -2
+"""Age of one that is followed, in the same batch, by a newer one of its symbol: only its second is written."""
 
 
 class Library(NamedTuple):
@@ -86,7 +88,7 @@ def put_command(
         "" if write.flags == b"{}" else write.flags.decode(),
         flags_of(write.flags, kept),
         # msgspec writes NaN and infinities as null. As text, for cmsgpack does not know msgpack's binary type.
-        msgspec.json.encode(write.values).decode(),
+        msgspec.json.encode(write.values).decode() if age_s != OVERTAKEN else "[]",
         msgspec.json.encode([write.values[place] for place in places]).decode(),
         age_s,
     )

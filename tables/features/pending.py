@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tables.features.contract import FeatureWrite
@@ -18,6 +18,8 @@ class Batch:
     writes: list[FeatureWrite]
     callbacks: deque[Callable[[], None]]
     """To be called once all of it is stored."""
+    newest: dict[str, FeatureWrite]
+    """Of each symbol; the others are history only."""
     sent: int = 0
     """How many of `writes` are done with."""
     waiters: list[Callable[[], None]] = field(default_factory=list)
@@ -27,6 +29,10 @@ class Batch:
         """Keep the newest record of each symbol only, of what is not sent yet."""
         self.writes[self.sent :] = {write.symbol: write for write in self.writes[self.sent :]}.values()
 
+    def overtaken(self, write: FeatureWrite) -> bool:
+        """Whether a newer one of the same symbol follows."""
+        return self.newest[write.symbol] is not write
+
     def finish(self) -> None:
         """Tell all who asked that the batch is stored."""
         for stored in (*self.callbacks, *self.waiters):
@@ -35,6 +41,13 @@ class Batch:
             except Exception:
                 # A caller's callback: the flush goes on, and the log tells whose fault it is.
                 logger.exception("a callback of the feature store failed: %r", stored)
+
+
+def newest_of_seconds(symbols: Sequence[str], ts_ns: Sequence[int]) -> list[int]:
+    """Places of the records that `Pending` would keep of consecutive ones: of a symbol's second the last one. In a
+    backlog these are few, and the others need not be made."""
+    places = {(symbol, ts // NS): place for place, (symbol, ts) in enumerate(zip(symbols, ts_ns, strict=True))}
+    return sorted(places.values())
 
 
 class Pending:
@@ -91,7 +104,7 @@ class Pending:
 
     def take(self) -> Batch:
         """Hand over everything and begin anew."""
-        batch = Batch(list(self._entries.values()), self._callbacks, waiters=self._waiters)
+        batch = Batch(list(self._entries.values()), self._callbacks, self._newest, waiters=self._waiters)
         self._clear()
         return batch
 

@@ -18,7 +18,7 @@ import msgspec
 from tables.features.commands import Command, FeatureCommands
 from tables.features.contract import FeatureWrite
 from tables.features.keys import NS, RECORD, FeatureKeys, second_text
-from tables.features.library import LIVE, flags_of
+from tables.features.library import LIVE, OVERTAKEN, flags_of
 from tables.sealing import Opened, Sealer, SealError, sealed_without_key
 
 logger = logging.getLogger(__name__)
@@ -64,10 +64,12 @@ class SealedCommands(FeatureCommands):
         if write.price is not None and math.isfinite(write.price):
             common["price"] = repr(write.price).encode()
         latest = self.keys.latest(write.symbol)
-        newest = common | values
-        if write.flags not in (b"", b"{}"):
-            newest["flags"] = write.flags
-        of_second = ""
+        of_latest = of_second = ""
+        if age_s != OVERTAKEN:
+            newest = common | values
+            if write.flags not in (b"", b"{}"):
+                newest["flags"] = write.flags
+            of_latest = self._sealer.seal(latest, partition, offset, msgspec.msgpack.encode(newest))
         if self._kept:
             fields = common | {name: text for name, text in values.items() if name in self._kept}
             if flags := flags_of(write.flags, self._kept):
@@ -80,7 +82,7 @@ class SealedCommands(FeatureCommands):
             str(offset),
             second_text(second),
             str(write.ts_ns),
-            self._sealer.seal(latest, partition, offset, msgspec.msgpack.encode(newest)),
+            of_latest,
             of_second,
             age_s,
         )

@@ -31,20 +31,34 @@ local function greater(a, b)
   return a > b
 end
 
--- Whether a record becomes the symbol's newest. `live`: it comes from the stream, else from the log.
+-- The elements of a JSON array of numbers and nulls, as text. (A pattern with a set of characters takes twice as long.)
+local function texts(array)
+  local find, sub = string.find, string.sub
+  local found, n, from, last = {}, 0, 2, #array
+  while from < last do
+    local comma = find(array, ',', from, true) or last
+    n = n + 1
+    found[n] = sub(array, from, comma - 1)
+    from = comma + 1
+  end
+  return found
+end
+
+-- Whether a record becomes the symbol's newest, whether the symbol is known, and the schema of its latest values where
+-- they are not sealed. `live`: it comes from the stream, else from the log.
 local function is_newest(latest, partition, offset, ts_ns, live)
-  local source = redis.call('HMGET', latest, '_partition', '_offset', 'ts_ns')
+  local source = redis.call('HMGET', latest, '_partition', '_offset', 'ts_ns', 'schema', 'sealed')
   local known = source[2]
   if not known then
     return true, false
   end
   if source[1] == partition then
     -- One from the log is written again where it is the same: it mends what was evicted.
-    return greater(offset, known) or (not live and offset == known), true
+    return greater(offset, known) or (not live and offset == known), true, not source[5] and source[4]
   end
   -- Offsets of two partitions cannot be compared. The stream goes on where the symbol has moved to; the log may hold
   -- what it was before.
-  return live or greater(ts_ns, source[3]), true
+  return live or greater(ts_ns, source[3]), true, not source[5] and source[4]
 end
 
 -- Whether the second whose record key is `key` has no newer record than (partition, offset).
@@ -57,9 +71,15 @@ local function is_newest_of_second(key, partition, offset)
   return known_partition == partition and not greater(known_offset, offset)
 end
 
--- Replaces the latest hash and renews the symbol's place in the list; `past`, in s, is gone of its life.
-local function store_latest(latest, symbols, symbol, fields, ttl, past)
-  redis.call('DEL', latest)
+-- Writes the latest hash and renews the symbol's place in the list; `past`, in s, is gone of its life. What `absent`
+-- names goes from the hash, and all of it if that is nil. A hash of the same schema is written over: to free one of some
+-- 80 fields and to make it anew takes several times as long, where a server frees it in another thread most of all.
+local function store_latest(latest, symbols, symbol, fields, absent, ttl, past)
+  if absent == nil then
+    redis.call('DEL', latest)
+  elseif #absent > 0 then
+    redis.call('HDEL', latest, unpack(absent))
+  end
   redis.call('HSET', latest, unpack(fields))
   redis.call('EXPIRE', latest, ttl - past)
   redis.call('ZADD', symbols, redis.call('TIME')[1] + ttl - past, symbol)
@@ -72,11 +92,12 @@ end
 --
 -- Record: msgpack of {symbol, partition, offset, second as YYYYMMDDHHMMSS, ts_ns, id, status, price or '', flags or '',
 -- flags of the names that keep history or '', values as a JSON array of numbers and nulls in the order of the header's
--- names, the same of those that keep history, age in s: -1 for a record of the stream, for one of the log how long ago
--- it was written}.
+-- names, the same of those that keep history, age in s: for a record of the log how long ago it was written there; -1
+-- for one of the stream; -2 for one of the stream that is followed by a newer one of its symbol}.
 --
 -- A record of the stream that is not newer than what the symbol has changes nothing. One of the log is also written
--- where only its second has nothing newer, with what is left of its life: so the log may be read in any order.
+-- where only its second has nothing newer, with what is left of its life: so the log may be read in any order. Of one
+-- that is followed by a newer one only the second is written, and its values, flags and price need not be given.
 --
 -- Returns 0: nothing changed; 1: written; 2: written, and the symbol was unknown; 3: only its second was written.
 local function put(keys, args)
@@ -84,17 +105,17 @@ local function put(keys, args)
   local header = unpack_header(args[1])
   local symbol, partition, offset, second, ts_ns, id, status, price, flags, kept_flags, values, kept_values, age =
     unpack(cmsgpack.unpack(args[2]))
-  local live = age < 0
+  local live, overtaken = age < 0, age == -2
   local past = live and 0 or age
 
-  local newest, known = is_newest(latest, partition, offset, ts_ns, live)
+  local newest, known, there = is_newest(latest, partition, offset, ts_ns, live)
   if live and not newest then
     return 0
   end
   local base = string.sub(latest, 1, -7)
   local suffix = ':' .. second
   local record = base .. '_record' .. suffix
-  local whole = newest and header.latest_ttl > past
+  local whole = newest and not overtaken and header.latest_ttl > past
   local kept = header.longest > past and (live or is_newest_of_second(record, partition, offset))
   if not (whole or kept) then
     return 0
@@ -103,9 +124,8 @@ local function put(keys, args)
   local call = redis.call
   if kept then
     local names, ttls, gone = header.kept, header.ttls, {}
-    local i, life, life_text = 0, nil, nil
-    for text in string.gmatch(kept_values, '[^,%[%]]+') do
-      i = i + 1
+    local life, life_text
+    for i, text in ipairs(texts(kept_values)) do
       local ttl = ttls[i]
       if ttl > past then
         local key = base .. names[i] .. suffix
@@ -141,24 +161,29 @@ local function put(keys, args)
   local fields = {
     'ts_ns', ts_ns, 'schema', header.schema, 'status', status, 'id', id, '_partition', partition, '_offset', offset,
   }
-  local n = #fields
+  local absent, n = {}, #fields
   if price ~= '' then
     fields[n + 1], fields[n + 2] = 'price', price
     n = n + 2
+  else
+    absent[1] = 'price'
   end
   if flags ~= '' then
     fields[n + 1], fields[n + 2] = 'flags', flags
     n = n + 2
+  else
+    absent[#absent + 1] = 'flags'
   end
-  local names, i = header.names, 0
-  for text in string.gmatch(values, '[^,%[%]]+') do
-    i = i + 1
+  local names = header.names
+  for i, text in ipairs(texts(values)) do
     if text ~= 'null' then
       fields[n + 1], fields[n + 2] = names[i], text
       n = n + 2
+    else
+      absent[#absent + 1] = names[i]
     end
   end
-  store_latest(latest, symbols, symbol, fields, header.latest_ttl, past)
+  store_latest(latest, symbols, symbol, fields, there == header.schema and absent or nil, header.latest_ttl, past)
   return known and 1 or 2
 end
 
@@ -170,7 +195,7 @@ local function put_sealed(keys, args)
   local latest, symbols = keys[1], keys[2]
   local header = unpack_header(args[1])
   local symbol, partition, offset, second, ts_ns, sealed, of_second, age = unpack(cmsgpack.unpack(args[2]))
-  local live = age < 0
+  local live, overtaken = age < 0, age == -2
   local past = live and 0 or age
 
   local newest, known = is_newest(latest, partition, offset, ts_ns, live)
@@ -178,7 +203,7 @@ local function put_sealed(keys, args)
     return 0
   end
   local record = string.sub(latest, 1, -7) .. '_record:' .. second
-  local whole = newest and header.latest_ttl > past
+  local whole = newest and not overtaken and header.latest_ttl > past
   local kept = header.longest > past and (live or is_newest_of_second(record, partition, offset))
   if not (whole or kept) then
     return 0
@@ -192,7 +217,7 @@ local function put_sealed(keys, args)
   local fields = {
     'ts_ns', ts_ns, 'schema', header.schema, '_partition', partition, '_offset', offset, 'sealed', sealed,
   }
-  store_latest(latest, symbols, symbol, fields, header.latest_ttl, past)
+  store_latest(latest, symbols, symbol, fields, nil, header.latest_ttl, past)
   return known and 1 or 2
 end
 

@@ -16,7 +16,8 @@ from tables.features.budget import Budget
 from tables.features.commands import FeatureCommands
 from tables.features.contract import FeatureWrite
 from tables.features.keys import SCHEMAS, schema_key
-from tables.features.library import NOT_NEWER, WRITTEN_FIRST
+from tables.features.library import LIVE, NOT_NEWER, OVERTAKEN, WRITTEN_FIRST
+from tables.features.pace import Pace
 from tables.features.pending import Batch, Pending
 from tables.features.stride import Stride
 from tables.redis_connection import FAILURES, address_of, call_many, check_server, delays, explain
@@ -83,6 +84,7 @@ class FeatureWriter:
         self._prepared = False
         self._last_refusal = ""
         self._stride = Stride(CHUNK, CHUNK_MOST)
+        self._pace = Pace()
 
     @property
     def waiting(self) -> int:
@@ -116,7 +118,8 @@ class FeatureWriter:
             self._failed(explained)
 
     async def run(self) -> None:
-        """Flush for ever: at once when something waits, else with what gathered during the flush before."""
+        """Flush for ever: at once when something waits, else with what gathered during the flush before (and a rest,
+        while there is a backlog)."""
         waits = delays(self._rng)
         while True:
             if self._prepared:
@@ -124,8 +127,8 @@ class FeatureWriter:
             self._wake.clear()
             self._batch = batch = self.pending.take()
             try:
-                if self.outage is not None and self.on_back is not None:
-                    # The newest values are what readers wait for; what was missed of history is in the topic.
+                # After an outage the newest values are what readers wait for; what history misses is in the topic.
+                if not self._commands.keeps_history or (self.outage is not None and self.on_back is not None):
                     batch.shed_history()
                 if not self._prepared:
                     await self._prepare()
@@ -143,6 +146,8 @@ class FeatureWriter:
                 self._recovered()
                 waits = delays(self._rng)
             batch.finish()
+            if batch.writes and (rest_s := self._pace.rest_s(batch.writes[-1].ts_ns, time.monotonic())):
+                await asyncio.sleep(rest_s)
 
     async def close(self) -> None:
         """Close the writer's connection; `run` must have ended."""
@@ -169,11 +174,11 @@ class FeatureWriter:
             chunk = batch.writes[batch.sent : batch.sent + self._stride.size]
             await self._trusted()
             begun = time.monotonic()
-            replies = await self._call(chunk)
+            replies = await self._call(batch, chunk)
             if any(isinstance(reply, ResponseError) and str(reply) == FUNCTION_MISSING for reply in replies):
                 # FUNCTION FLUSH, or an empty server took the place of the one before.
                 await self._prepare()
-                replies = await self._call(chunk)
+                replies = await self._call(batch, chunk)
             self._stride.took(time.monotonic() - begun, len(chunk))
             self._account(chunk, replies)
             batch.sent += len(chunk)
@@ -181,14 +186,14 @@ class FeatureWriter:
                 # A new symbol, or all of them after FLUSHALL, which takes the schema and leaves the functions.
                 await self.register_schema()
 
-    async def _call(self, chunk: Sequence[FeatureWrite]) -> list[Any]:
+    async def _call(self, batch: Batch, chunk: Sequence[FeatureWrite]) -> list[Any]:
         """A reply, or the error that takes its place, for each record of `chunk`."""
         if self._connection is None:
             self._connection = self._pool.make_connection()  # type: ignore[no-untyped-call] # redis-py gives no types
         packed: list[Any] = []
         for write in chunk:
             try:
-                packed.append(self._commands.put(write))
+                packed.append(self._commands.put(write, OVERTAKEN if batch.overtaken(write) else LIVE))
             except (TypeError, ValueError) as error:
                 packed.append(error)
         replies = iter(await call_many(self._connection, [one for one in packed if not isinstance(one, Exception)]))

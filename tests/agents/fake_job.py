@@ -59,7 +59,7 @@ class FoldRows:
         outlet = self._job.changelog
         await outlet.open()
         for key, (offset, total) in self._rows.items():
-            outlet.put(Record(key.encode(), b"%d:%d" % (offset, total)))
+            outlet.put([(key.encode(), b"%d:%d" % (offset, total), (), None)])
         await outlet.wait_acknowledged(outlet.put_count)
         end = outlet.end_at(outlet.put_count)
         assert end is not None, "this broker always says where the records are"

@@ -198,6 +198,13 @@ class FakeBroker:
         self.epochs[tp] += 1
         return self.epochs[tp]
 
+    def told(self, tp: TP, end: int) -> None:
+        """As Consumer.told."""
+        self.position[tp] = max(self.position.get(tp, 0), end)
+
+    def untold(self, tp: TP) -> None:
+        """As Consumer.untold."""
+
     async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]], timeout_s: float) -> None:
         """As Consumer.commit_with_metadata."""
         assert timeout_s > 0

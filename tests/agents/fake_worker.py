@@ -102,6 +102,11 @@ class FakeWorker:
         if how == "old":
             self._queue.put_nowait(Batch(batch.tp, batch.records, batch.epoch - 1))
 
+    def tell(self, first: int, count: int = 10_000) -> bool:
+        """Hand the lane records of the log from offset `first` on that it has not polled."""
+        records = self.kafka.log(TICKS)[first : first + count]
+        return bool(records) and self.lanes.tell(INPUT, list(records))
+
     async def stop(self) -> None:
         """SIGTERM."""
         self._empty_queue()

@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord
 
 from agents.outputs import Outputs
 from streams.engine import RealTimeFeatureEngine
-from streams.kafka.outlet import Record
+from streams.kafka.outlet import Line, Record
 from streams.kafka.tail import TailReader
 from tables.indicator_state import source_offset
 from tests.agents.fake_kafka import FakeKafka, FakeLog
@@ -31,6 +31,7 @@ class InstantOutlet:
         partition: int,
         on_acknowledged: Callable[[Sequence[Any]], None],
         on_failed: Callable[[], None],  # noqa: ARG002 - nothing fails here
+        on_written: Callable[[Any], None] | None = None,  # noqa: ARG002 - nobody is told
     ) -> None:
         self._kafka = producer()
         self._to = (topic, partition)
@@ -42,12 +43,13 @@ class InstantOutlet:
     async def open(self) -> None:
         """Nothing to wait for."""
 
-    def put(self, record: Record, note: Any = None) -> None:
+    def put(self, lines: Sequence[Line]) -> None:
         """Append and acknowledge."""
-        assert record.key is None or isinstance(record.key, bytes)
-        self._kafka.append(*self._to, (record.key, record.value, record.headers))
-        self.put_count += 1
-        self._on_acknowledged([note])
+        for key, value, headers, note in lines:
+            assert key is None or isinstance(key, bytes)
+            self._kafka.append(*self._to, (key, value, headers))
+            self.put_count += 1
+            self._on_acknowledged([note])
 
     async def wait_acknowledged(self, ticket: int) -> None:
         """It is."""

@@ -5,7 +5,7 @@ import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
 import pytest
@@ -264,3 +264,22 @@ def test_checkpoints_are_of_this_feature_set_topic_and_partition_count(app: Haya
     feature_set = app.pipeline._engine.feature_set
     assert app.pipeline.features._origin() == (f"{feature_set.layout_hash:016x}", "id-t", 8)
     assert app.pipeline.ensemble._origin() == (feature_set.version, "id-f", 8)
+
+
+@pytest.mark.parametrize(
+    ("fausts", "clean", "status"), [(0, True, 0), (0, False, 1), (1, True, 1), ("hayate: no", False, "hayate: no")]
+)
+def test_the_exit_status_says_whether_the_stop_was_clean(
+    app: HayateApp, monkeypatch: pytest.MonkeyPatch, fausts: int | str, clean: bool, status: int | str
+) -> None:
+    """Faust's own stop comes to its end now and then although the broker is away."""
+
+    def end(_: faust.Worker) -> NoReturn:
+        app.clean = clean
+        raise SystemExit(fausts)
+
+    monkeypatch.setattr(faust.Worker, "execute_from_commandline", end)
+    worker_class: Any = app.conf.Worker
+    with pytest.raises(SystemExit) as ended:
+        worker_class(app).execute_from_commandline()
+    assert ended.value.code == status

@@ -25,6 +25,8 @@ ACTION = st.one_of(
     st.tuples(st.just("produce"), st.lists(TICK, min_size=1, max_size=30)),
     st.tuples(st.just("poll"), st.sampled_from(["plain", "plain", "drop", "twice", "old"]), st.integers(1, 40)),
     st.tuples(st.just("flow"), st.integers(1, 40)),
+    st.tuples(st.just("tell"), st.integers(0, 60), st.integers(1, 20)),
+    st.tuples(st.just("tell_new"), st.lists(TICK, min_size=1, max_size=9), st.integers(0, 9)),
     st.tuples(st.just("run"), st.sampled_from([0.0, 0.001, 0.004, 0.02, 0.3, 1.5])),
     st.tuples(st.just("fail_produce"), st.sampled_from([FEATURES, REJECTED, CHANGELOG])),
     st.tuples(st.just("fail_commit"), st.sampled_from([TimeoutError(), produce_error()]), st.booleans()),
@@ -71,6 +73,15 @@ class Schedule:
         for _ in range(polls):
             self.worker.poll(count=7)
             await asyncio.sleep(0.004)
+
+    async def _tell(self, first: int, count: int) -> None:
+        self.worker.tell(first, count)
+
+    async def _tell_new(self, values: list[Any], polled: int) -> None:
+        """Written by this worker itself, which may have read some of it by the time that it hears so."""
+        first = self.kafka.append(TICKS, 0, *values)
+        self.worker.poll(count=polled)
+        self.worker.tell(first, len(values))
 
     async def _run(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

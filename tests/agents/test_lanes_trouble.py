@@ -12,7 +12,7 @@ from agents.lanes import CHECKPOINT_DEADLINE_S, DROP_DEADLINE_S
 from agents.restarts import MAX_RESTARTS
 from streams.errors import FatalError, StateError
 from streams.kafka.checkpoint import Checkpoint, Origin
-from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, FoldJob, LocalStore
+from tests.agents.fake_job import CHANGELOG, FEATURES, REJECTED, TICKS, FoldJob, LocalStore
 from tests.agents.fake_kafka import FakeKafka, produce_error
 from tests.agents.fake_worker import INPUT, FakeWorker, check, settle, simulated, some_ticks, until
 
@@ -294,5 +294,72 @@ def test_clean_says_whether_anything_has_to_be_repeated() -> None:
             clean.append(await worker.lanes.close(checkpoint=checkpoint))
             await worker.stop()
         assert clean == [True, True, False, False]
+
+    simulated(scenario)
+
+
+def test_it_is_not_clean_while_a_lane_in_a_failed_ones_place_cannot_open() -> None:
+    async def scenario(kafka: FakeKafka) -> None:
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=60.0)
+        await worker.open()
+        some_ticks(kafka)
+        failed = next(iter(worker.lanes))
+        worker.log.leaderless.add(FEATURES)
+        worker.producer.failing[FEATURES] = produce_error()
+        worker.poll()
+        await until(lambda: next(iter(worker.lanes), failed) is not failed)
+        assert next(iter(worker.lanes)).processed is None
+        assert not await worker.lanes.close(checkpoint=True)
+        await worker.stop()
+
+    simulated(scenario)
+
+
+@pytest.mark.parametrize("checkpoint_s", [1.0, 60.0], ids=["one is under way", "it is the first"])
+@pytest.mark.parametrize("how", ["revoke", "close"])
+def test_a_store_that_hangs_does_not_cost_the_last_checkpoint(how: str, checkpoint_s: float) -> None:
+    async def scenario(kafka: FakeKafka) -> None:
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=checkpoint_s)
+
+        async def hang(_: Any) -> None:
+            await asyncio.sleep(20.0)
+
+        worker.prepare_job = lambda job: setattr(job, "settle", hang)
+        await worker.open()
+        for _ in range(2):  # the second time behind the snapshot of a checkpoint under way
+            some_ticks(kafka)
+            worker.poll()
+            await asyncio.sleep(3)
+        lane = next(iter(worker.lanes))
+        assert (lane.processed, lane.committed) == (len(kafka.log(TICKS)), 0)
+        begun = asyncio.get_running_loop().time()
+        if how == "revoke":
+            await worker.revoke()
+        else:
+            assert await worker.lanes.close(checkpoint=True)
+        assert asyncio.get_running_loop().time() - begun < CHECKPOINT_DEADLINE_S
+        assert lane.committed == lane.processed
+        await worker.stop()
+
+    simulated(scenario)
+
+
+def test_a_time_out_of_the_job_itself_is_an_error_like_any_other() -> None:
+    async def scenario(kafka: FakeKafka) -> None:
+        worker = FakeWorker(kafka, LocalStore(), checkpoint_s=1.0)
+        answers = iter([TimeoutError("its own")])
+
+        async def fail_once(_: Any) -> None:
+            for error in answers:
+                raise error
+
+        worker.prepare_job = lambda job: setattr(job, "settle", fail_once)
+        await worker.open()
+        some_ticks(kafka)
+        worker.poll()
+        await until(lambda: worker.restarts == 1)
+        await settle(worker)
+        await worker.stop()
+        check(kafka)
 
     simulated(scenario)

@@ -55,6 +55,7 @@ def test_the_text_parses_and_names_everything(metrics: Metrics) -> None:
         "hayate_signals",
         "hayate_signals_held_back",
         "hayate_fallbacks",
+        "hayate_features_told",
         "hayate_features_unreadable",
         "hayate_lane_restarts",
         "hayate_model_info",

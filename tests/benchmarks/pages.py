@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.benchmarks import table
 from tests.benchmarks.arena import parser
 
-CASES = ("engine", "throughput", "latency", "scaling", "symbols", "start", "soak")
+CASES = ("engine", "throughput", "latency", "inside", "scaling", "symbols", "start", "soak")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 

@@ -3,14 +3,15 @@
     python -m tests.benchmarks.quick [--record]
 
 Each ratio is taken within this run and says how much better Hayate is than the other (below 1: how much worse), so it
-does not depend on how fast the machine is. `--record` writes them to recorded.json, beside this file, as what later
-runs are held against.
+does not depend on how fast the machine is. What a busy neighbour spoils once is measured again, three times at most: a
+ratio has fallen where it did every time. `--record` writes them to recorded.json, beside this file, as what later runs
+are held against.
 """
 
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from tests.benchmarks.targets import BARE, FAUST
 
 RECORDED = Path(__file__).with_name("recorded.json")
 MAY_FALL = 1 / 3
+TRIES = 3
 TICKS = 200_000
 RUN_S = 6.0
 RATE = 1_000.0
@@ -79,7 +81,7 @@ def fallen(found: Mapping[str, float], recorded: Mapping[str, float], share: flo
 
 def verdict(found: Mapping[str, float], path: Path, *, record: bool) -> int:
     """Print the ratios beside the recorded ones, or record them; returns the exit status."""
-    recorded: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recorded = _recorded(path)
     for name, ratio in found.items():
         before = f" (recorded {recorded[name]:.2f})" if name in recorded else ""
         print(f"{name}: {ratio:.2f}{before}")
@@ -96,14 +98,34 @@ def verdict(found: Mapping[str, float], path: Path, *, record: bool) -> int:
     return 1 if low else 0
 
 
+def _recorded(path: Path) -> dict[str, float]:
+    found: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def verdict_of(measure: Callable[[], dict[str, float]], path: Path, *, record: bool) -> int:
+    """The verdict on what is measured, each ratio the best of up to three times."""
+    found = measure()
+    for _ in range(TRIES - 1):
+        if record or not fallen(found, _recorded(path)):
+            break
+        print("measured again: what is slower for good is slower each time", flush=True)
+        again = measure()
+        found = {name: max(again.get(name, 0.0), found.get(name, 0.0)) for name in found | again}
+    return verdict(found, path, record=record)
+
+
 def main() -> int:
     """Command line."""
     options = parser(__doc__)
     options.add_argument("--record", action="store_true", help="write what is found, instead of comparing")
     given = options.parse_args()
-    with ground() as place:
-        cases = asyncio.run(run(place))
-    return verdict(ratios_of(cases), RECORDED, record=given.record)
+
+    def measure() -> dict[str, float]:
+        with ground() as place:
+            return ratios_of(asyncio.run(run(place)))
+
+    return verdict_of(measure, RECORDED, record=given.record)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ acknowledgements by all replicas, the idempotent producer, changelog, checkpoint
 Streams, Kafka Streams; CPU and memory of each |
 | `python -m tests.benchmarks.latency` | produced to feature, to Redis, to signal under an open-loop load, beside the \
 bare loop |
+| `python -m tests.benchmarks.inside` | inside the worker: from the poll that brought a tick until its feature is \
+handed to the producer |
 | `python -m tests.benchmarks.engine` | the fold alone, beside talipp, TA-Lib and plain Python |
 | `python -m tests.benchmarks.scaling` | one to three workers, per second and per CPU second |
 | `python -m tests.benchmarks.symbols` | 10 to 10,000 symbols: memory, time per tick |
@@ -43,6 +45,8 @@ bare loop |
 | `python -m tests.benchmarks.soak` | ten million ticks: trend of memory and latency |
 | `python -m tests.benchmarks.quick` | two minutes: ratios against the recorded ones; fails where one fell by more \
 than a third |
+
+Where the time goes, what was tried and what limits each case: [Speed](speed.md).
 
 How the peers are run: Quix Streams in an environment of its own, made once in the cache folder; Kafka Streams \
 compiled with the JDK on the PATH, skipped with a line where there is none. Plain Faust and Quix Streams call the same \

@@ -66,6 +66,7 @@ TARGETS: Final = (
     *_throughput("throughput-classics"),
     *_latency("latency-1000"),
     *_latency("latency-10000"),
+    Target("inside", OURS, "p99_ms", False, at_most=2.0),
     Target("latency-1000", f"{OURS}, to feature", "cpu_share", False, at_most=25.0),
     *(Target("scaling", f"{count} workers", "ticks_cpu_s", True, at_most=1 / 0.9) for count in (2, 3)),
     Target("symbols", "1,000 symbols", "memory_mib", False, at_most=300.0),

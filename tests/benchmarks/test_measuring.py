@@ -13,7 +13,7 @@ from streams.engine import RealTimeFeatureEngine
 from streams.feature_set import FeatureSet
 from streams.feeds.partitions import partition_of
 from streams.records import Tick
-from tests.benchmarks import load, machine
+from tests.benchmarks import inside, load, machine
 from tests.benchmarks.machine import Cores
 from tests.benchmarks.peers.bare import Encoder
 from tests.benchmarks.peers.one_tick import OneTick
@@ -129,3 +129,8 @@ def test_the_records_of_the_bare_loop_have_the_size_of_real_ones(name: str) -> N
     bare = [len(record) for record in Encoder(name, RECORD_BYTES[name]).encode(ticks)]
     # Of the second half: by then all windows are full.
     assert sum(bare[1_500:]) == pytest.approx(sum(real[1_500:]), rel=0.05)
+
+
+def test_inside_counts_each_tick_once_and_its_own_round_only() -> None:
+    rows = np.array([(9.9, 1.0, 50), (10.0, 0.001, 99), (11.0, 0.002, 1), (20.0, 1.0, 50)])
+    assert inside.percentiles(rows, 10.0, 20.0) == pytest.approx((1.0, 1.01, 1.901))

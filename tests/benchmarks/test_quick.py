@@ -54,3 +54,17 @@ def test_record_then_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr()
     assert "FALLEN a: 2.00, 50% below the recorded 4.00" in said.err
     assert "a: 2.00 (recorded 4.00)" in said.out
+
+
+@pytest.mark.parametrize(
+    ("runs", "status", "measured"),
+    [([4.0], 0, 1), ([1.0, 4.0], 0, 2), ([1.0, 2.0, 3.5], 0, 3), ([1.0, 2.0, 1.5], 1, 3)],
+)
+def test_what_is_disturbed_once_is_measured_again(
+    tmp_path: Path, runs: list[float], status: int, measured: int
+) -> None:
+    path = tmp_path / "recorded.json"
+    path.write_text('{"a": 4.0, "b": 1.0}')
+    given = iter(runs)
+    assert quick.verdict_of(lambda: {"a": next(given), "b": 1.0}, path, record=False) == status
+    assert len(runs) - len(list(given)) == measured

@@ -31,6 +31,7 @@ async def test_pages_of_a_worker(make_world: Callable[..., World]) -> None:
     assert lags == {(f"{world.prefix}{topic}", p) for topic in ("ticks", "features") for p in "01"}
     assert {s.labels["to"] for s in families["hayate_latency_seconds"].samples} == {"feature", "signal", "redis"}
     assert worker.metric("hayate_redis_up") == 1
+    assert worker.metric("hayate_features_told_total") > 0
     assert worker.metric("hayate_lane_restarts_total") == 0
     for page in ("/stats/", "/graph/", "/table/", "/router/"):
         with pytest.raises(HTTPError) as refusal:

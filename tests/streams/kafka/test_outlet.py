@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.errors import FatalError, RetryError
-from streams.kafka.outlet import Outlet, Record
+from streams.kafka.outlet import Outlet
 from tests.streams.kafka.conftest import MakeTopic, ReadAll
 
 TP = TopicPartition("out", 0)
@@ -117,9 +117,9 @@ class Desk:
 
     def put(self, count: int = 1) -> None:
         """Put records whose value and note are their place; their sizes differ."""
-        for _ in range(count):
-            place = self.outlet.put_count
-            self.outlet.put(Record(b"k" * (1 + place * 7 % 40), b"%d" % place, [("src", b"1")]), place)
+        first = self.outlet.put_count
+        places = range(first, first + count)
+        self.outlet.put([(b"k" * (1 + place * 7 % 40), b"%d" % place, [("src", b"1")], place) for place in places])
 
 
 async def turns(count: int = 8) -> None:
@@ -425,7 +425,7 @@ async def test_a_producer_that_is_closed_while_records_wait_leaves_no_error_behi
 
 
 async def test_a_record_with_the_default_headers(desk: Desk) -> None:
-    desk.outlet.put(Record(b"k", b"0"))
+    desk.outlet.put([(b"k", b"0", [], None)])
     await desk.wire.carry(desk.outlet)
     assert desk.wire.log == [0]
 
@@ -500,7 +500,7 @@ async def test_ten_thousand_records_on_a_real_kafka(
     outlet = Outlet(lambda: producer, topic, 0, on_acknowledged=notes.extend)
     await outlet.open()
     for place in range(10_000):
-        outlet.put(Record(b"k", b"%d" % place, [("src", b"%d" % place)]), place)
+        outlet.put([(b"k", b"%d" % place, [("src", b"%d" % place)], place)])
         if place % 700 == 0:  # some alone, most in large batches, all while others are on their way
             await asyncio.sleep(0)
     await outlet.wait_acknowledged(10_000)
@@ -522,7 +522,7 @@ async def test_closing_in_the_middle_on_a_real_kafka(
     outlet = Outlet(lambda: producer, topic, 0, on_acknowledged=notes.extend)
     await outlet.open()
     for place in range(5_000):
-        outlet.put(Record(b"k", b"%d" % place, []), place)
+        outlet.put([(b"k", b"%d" % place, [], place)])
     await outlet.wait_acknowledged(1)
     await outlet.close()
     written = [int(record.value) for record in await read_all(topic)]
@@ -537,14 +537,14 @@ async def test_after_a_refusal_nothing_more_is_written_on_a_real_kafka(
     topic = await make_topic("out", **{"max.message.bytes": "2000"})
     outlet = Outlet(lambda: producer, topic, 0)
     await outlet.open()
-    outlet.put(Record(b"k", b"0", []))
+    outlet.put([(b"k", b"0", [], None)])
     await outlet.wait_acknowledged(1)
-    outlet.put(Record(b"k", os.urandom(5_000), []))
+    outlet.put([(b"k", os.urandom(5_000), [], None)])
     await outlet._batch.wait_drain()
-    outlet.put(Record(b"k", b"2", []))
+    outlet.put([(b"k", b"2", [], None)])
     with pytest.raises(RetryError, match="MessageSizeTooLargeError"):
         await outlet.wait_acknowledged(3)
-    outlet.put(Record(b"k", b"3", []))
+    outlet.put([(b"k", b"3", [], None)])
     await outlet.close()
     assert [record.value for record in await read_all(topic)] == [b"0"]
 
@@ -555,9 +555,9 @@ async def test_after_the_very_first_batch_is_refused_nothing_is_written_on_a_rea
     topic = await make_topic("out", **{"max.message.bytes": "2000"})
     outlet = Outlet(lambda: producer, topic, 0)
     await outlet.open()
-    outlet.put(Record(b"k", os.urandom(5_000)))
+    outlet.put([(b"k", os.urandom(5_000), [], None)])
     await outlet._batch.wait_drain()
-    outlet.put(Record(b"k", b"2"))
+    outlet.put([(b"k", b"2", [], None)])
     with pytest.raises(RetryError, match="MessageSizeTooLargeError"):
         await outlet.wait_acknowledged(2)
     await outlet.close()
@@ -570,15 +570,15 @@ async def test_after_a_refusal_the_next_outlet_writes_or_ends_the_worker_on_a_re
     topic = await make_topic("out", **{"max.message.bytes": "2000"})
     outlet = Outlet(lambda: producer, topic, 0)
     await outlet.open()
-    outlet.put(Record(b"k", b"0"))
+    outlet.put([(b"k", b"0", [], None)])
     await outlet.wait_acknowledged(1)
-    outlet.put(Record(b"k", os.urandom(5_000)))
+    outlet.put([(b"k", os.urandom(5_000), [], None)])
     with pytest.raises(RetryError, match="MessageSizeTooLargeError"):
         await outlet.wait_acknowledged(2)
     await outlet.close()
     again = Outlet(lambda: producer, topic, 0)
     await again.open()
-    again.put(Record(b"k", b"1"))
+    again.put([(b"k", b"1", [], None)])
     with suppress(FatalError):
         await again.wait_acknowledged(1)
 
@@ -589,7 +589,7 @@ async def test_a_record_with_neither_key_nor_value_on_a_real_kafka(
     topic = await make_topic("out")
     outlet = Outlet(lambda: producer, topic, 0)
     await outlet.open()
-    outlet.put(Record(None, None, [("reason", b"no-key")]))
+    outlet.put([(None, None, [("reason", b"no-key")], None)])
     await outlet.wait_acknowledged(1)
     (record,) = await read_all(topic)
     assert (record.key, record.value, record.headers) == (None, None, (("reason", b"no-key"),))
@@ -602,7 +602,7 @@ async def test_closing_takes_back_what_has_not_left(desk: Desk) -> None:
     assert desk.wire._message_accumulator._batches == {}
     later = Outlet(lambda: desk.wire, TP.topic, TP.partition)
     await later.open()
-    later.put(Record(b"k", b"0", []))
+    later.put([(b"k", b"0", [], None)])
     await desk.wire.carry(later)
     assert desk.wire.log == [0]
     assert desk.notes == []
@@ -611,7 +611,7 @@ async def test_closing_takes_back_what_has_not_left(desk: Desk) -> None:
 async def test_closing_leaves_alone_what_others_wait_to_send(desk: Desk) -> None:
     other = Outlet(lambda: desk.wire, TP.topic, 1)
     await other.open()
-    other.put(Record(b"k", b"7", []))
+    other.put([(b"k", b"7", [], None)])
     desk.put(2)
     await desk.outlet.close()
     assert list(desk.wire._message_accumulator._batches) == [TopicPartition(TP.topic, 1)]
@@ -661,8 +661,8 @@ async def test_an_error_of_whoever_is_told_keeps_nobody_waiting() -> None:
     failed: list[int] = []
     outlet = Outlet(lambda: wire, TP.topic, 0, on_acknowledged=broken, on_failed=lambda: failed.append(1))
     await outlet.open()
-    outlet.put(Record(b"k", b"0", []))
-    outlet.put(Record(b"k", b"1", []))
+    outlet.put([(b"k", b"0", [], None)])
+    outlet.put([(b"k", b"1", [], None)])
     waiter = asyncio.create_task(outlet.wait_acknowledged(3))
     await turns()
     await wire.carry(outlet)

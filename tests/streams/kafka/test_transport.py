@@ -167,6 +167,23 @@ async def test_reading_again_gives_later_polls_another_epoch(joined: Joined) -> 
         assert (batch.epoch, [record.offset for record in batch.records]) == (epoch, [offset, offset + 1])
 
 
+async def test_what_was_told_is_not_read(joined: Joined, producer: AIOKafkaProducer) -> None:
+    read = 0
+    while read < 10:
+        read += len((await joined.poll())[joined.tp].records)
+    joined.client.pause(TopicPartition(*joined.tp))
+    for value in range(10, 14):
+        await producer.send_and_wait(joined.tp.topic, b"%d" % value, partition=0)
+    joined.consumer.told(joined.tp, 12)
+    joined.consumer.told(joined.tp, 11)
+    joined.consumer.told(TP("not assigned", 0), 3)
+    joined.client.resume(TopicPartition(*joined.tp))
+    batch = (await joined.poll())[joined.tp]
+    assert batch.records[0].offset == 12
+    assert await joined.consumer.reread(joined.tp, 3) == 1
+    assert (await joined.poll())[joined.tp].records[0].offset == 3
+
+
 async def test_faust_seeks_without_a_new_epoch(joined: Joined) -> None:
     await joined.poll()
     await joined.consumer._seek(joined.tp, 5)

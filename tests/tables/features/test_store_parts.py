@@ -16,7 +16,7 @@ from streams.errors import ConfigError, RetryError
 from tables.features.contract import FeatureWrite
 from tables.features.keys import NS, FeatureKeys, second_text, seconds_between
 from tables.features.library import load_library
-from tables.features.pending import Pending
+from tables.features.pending import Pending, newest_of_seconds
 from tables.redis_connection import address_of, call_many, check_server, delays, explain, make_pool
 from tests.tables.test_feature_store import T0, record
 
@@ -57,6 +57,18 @@ def test_a_failed_flush_leaves_what_a_single_gathering_would(
         sent_offsets = [write.offset for write in writes if write.symbol == symbol]
         assert sent_offsets == sorted(set(sent_offsets))
     assert len({(write.symbol, write.ts_ns // NS) for write in writes}) == len(writes)
+
+
+@given(puts=st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 3)), max_size=30))
+def test_what_need_not_be_made_would_not_have_been_kept(puts: list[tuple[str, int]]) -> None:
+    """Of consecutive records the same are kept, in the same order, whether all of them are put or those few."""
+    writes = [record(symbol, offset, second, ONE) for offset, (symbol, second) in enumerate(puts)]
+    places = newest_of_seconds([write.symbol for write in writes], [write.ts_ns for write in writes])
+    all_of_them, few = Pending(100, 1), Pending(100, 1)
+    all_of_them.put_many(writes)
+    few.put_many([writes[place] for place in places])
+    assert few.take().writes == all_of_them.take().writes
+    assert len(places) == len({*puts})
 
 
 def test_what_came_later_stands_above_what_is_taken_back() -> None:
