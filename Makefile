@@ -38,9 +38,9 @@ faults: ## kills, stops and broken servers under load; CYCLES=100 kills, SEED= r
 	$(call prepare,test)
 	CYCLES='$(CYCLES)' SEED='$(SEED)' FAULTS_REPORT='$(or $(REPORT),.hayate/faults/report.json)' $(VENV) -m pytest tests/faults $(ARGS)
 
-bench: ## the fold beside talipp, TA-Lib and plain Python, filters, models, the feature store; CASE=store runs one of them
+bench: ## all of docs/benchmarks.md anew, an hour and a half; CASE=engine (or latency, inference, store...) runs one
 	$(call prepare,test)
-	@for case in $(or $(CASE),engine filters inference store sealing reads); do $(VENV) -m tests.benchmarks.$$case $(ARGS) || exit 1; done
+	$(VENV) -m tests.benchmarks.$(or $(CASE),pages) $(ARGS)
 
 bench-quick: ## two minutes: Hayate beside a bare loop and plain Faust, against the recorded ratios
 	$(call prepare,test)

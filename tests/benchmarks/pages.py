@@ -1,4 +1,4 @@
-"""Every case of docs/benchmarks.md in turn, then the page; an hour and a half on a quiet machine:
+"""Every case of docs/benchmarks.md in turn, then the page (`make bench`); an hour and a half on a quiet machine:
 
     python -m tests.benchmarks.pages [--cases throughput,latency] [--json docs/benchmarks.json] [--page FILE]
 

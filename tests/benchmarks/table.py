@@ -21,7 +21,7 @@ HEAD = """\
 # Benchmarks
 
 Written by `python -m tests.benchmarks.table` from [benchmarks.json](benchmarks.json), to which each command below \
-adds its case with `--json docs/benchmarks.json`. Change those, not this page. `python -m tests.benchmarks.pages` runs \
+adds its case with `--json docs/benchmarks.json`. Change those, not this page. `make bench` runs \
 them all.
 
 Every case starts its own Apache Kafka and Redis and has its contestants take turns, round by round. Given are the \
