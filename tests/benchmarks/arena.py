@@ -24,10 +24,12 @@ class Ground(NamedTuple):
     services: Endpoints
     folder: Path
     cores: Cores
+    machine: dict[str, str]
+    """As it was before anything was started."""
 
     def describe(self, case: Case, **settings: Any) -> Case:
         """Note on a case where it was taken, and with what."""
-        case.machine = machine()
+        case.machine = dict(self.machine)
         case.settings = settings | {"pinned": str(self.cores)}
         return case
 
@@ -43,13 +45,13 @@ def ground() -> Iterator[Ground]:
     """Start Kafka and Redis in a folder that is gone afterwards, each process on its core."""
     # That a topic just made has no leader yet is no news.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    cores = Cores.here()
+    cores, before = Cores.here(), machine()
     with tempfile.TemporaryDirectory() as name:
         stack = LocalStack(Path(name) / "services", os.environ, kafka_port=PORT, redis_port=PORT + 1)
         try:
             services = stack.up()
             pin_servers(stack, cores)
-            yield Ground(services, Path(name), cores)
+            yield Ground(services, Path(name), cores, before)
         finally:
             stack.down(purge=True)
 

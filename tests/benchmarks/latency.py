@@ -142,7 +142,7 @@ class Load(NamedTuple):
 
 async def compare(place: Ground, load: Load, json: Path | None) -> list[Case]:
     """Worker and bare loop in turn, at every rate; prints each round."""
-    services, folder, cores = place
+    services, folder, cores, _ = place
     world, bare = (World(services, f"b{uuid4().hex[:6]}-", folder) for _ in range(2))
     for corner in (world, bare):
         corner.create_topics()

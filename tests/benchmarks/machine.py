@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ PACKAGES = (
 )
 PROC = Path("/proc")
 MIB = 1024
+BUSY = 0.5
+"""Load per core before a run, above which the machine counts as busy."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,13 @@ def peak_mib(pid: int) -> float:
 def _status(pid: int, name: str) -> int:
     text = (PROC / str(pid) / "status").read_text(encoding="ascii")
     return int(text.partition(name)[2].split()[0])
+
+
+def wait_until_quiet(deadline_s: float = 180.0) -> None:
+    """Until the load of what ran before has died away; not for ever, for others may use the machine."""
+    end = time.monotonic() + deadline_s
+    while os.getloadavg()[0] > BUSY * (os.cpu_count() or 1) / 2 and time.monotonic() < end:
+        time.sleep(1.0)
 
 
 def machine() -> dict[str, str]:

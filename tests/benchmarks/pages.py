@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.pages [--cases throughput,latency] [--json docs/benchmarks.json] [--page FILE]
 
-Each case is a process of its own, with servers of its own. One that fails is named at the end and spoils no other: its
-older figures stay.
+Each case is a process of its own, with servers of its own, and begins when the load of the one before has died away.
+One that fails is named at the end and spoils no other: its older figures stay.
 """
 
 import subprocess
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.benchmarks import table
 from tests.benchmarks.arena import parser
+from tests.benchmarks.machine import wait_until_quiet
 
 CASES = ("engine", "throughput", "latency", "inside", "scaling", "symbols", "start", "soak")
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 def run_case(case: str, json: Path) -> bool:
     """Run one case, its output shown; says whether it went well."""
+    wait_until_quiet()
     command = [sys.executable, "-m", f"tests.benchmarks.{case}", "--json", str(json)]
     return subprocess.run(command, cwd=CHECKOUT, check=False).returncode == 0
 

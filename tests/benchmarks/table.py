@@ -9,13 +9,12 @@ from pathlib import Path
 
 from tests.benchmarks import figures
 from tests.benchmarks.figures import Case, Spread
+from tests.benchmarks.machine import BUSY
 from tests.benchmarks.targets import TARGETS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FIGURES = DOCS / "benchmarks.json"
 PAGE = DOCS / "benchmarks.md"
-BUSY = 0.5
-"""Load per core before a run, above which the machine counts as busy."""
 
 HEAD = """\
 # Benchmarks

@@ -66,7 +66,7 @@ class Arena:
 
     def __init__(self, ground: Ground, *, ticks: int, limit_s: float, symbols: int = SYMBOLS) -> None:
         self.ground = ground
-        self.services, self.folder, self.cores = ground
+        self.services, self.folder, self.cores, _ = ground
         self.servers = self.services.bootstrap_servers
         self.limit_s = limit_s
         self.ticks = ticks
