@@ -179,6 +179,8 @@ class FakeBroker:
         self.assigned: set[TP] = set()
         self.position: dict[TP, int] = {}
         self.epochs: dict[TP, int] = defaultdict(int)
+        self.seldom: set[TP] = set()
+        """What a consumer would fetch seldom."""
         self.commit_errors: deque[tuple[BaseException, bool]] = deque()
         """What the next commits end with, and whether the broker has them all the same."""
         self.commits: list[int] = []
@@ -194,6 +196,7 @@ class FakeBroker:
         await self._answer()
         if tp not in self.assigned:
             raise IllegalStateError(f"No current assignment for partition {tp}")
+        self.seldom.discard(tp)
         self.position[tp] = offset
         self.epochs[tp] += 1
         return self.epochs[tp]
@@ -201,9 +204,11 @@ class FakeBroker:
     def told(self, tp: TP, end: int) -> None:
         """As Consumer.told."""
         self.position[tp] = max(self.position.get(tp, 0), end)
+        self.seldom.add(tp)
 
     def untold(self, tp: TP) -> None:
         """As Consumer.untold."""
+        self.seldom.discard(tp)
 
     async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]], timeout_s: float) -> None:
         """As Consumer.commit_with_metadata."""

@@ -4,7 +4,7 @@ import asyncio
 
 from tests.agents.fake_job import TICKS, LocalStore, tick
 from tests.agents.fake_kafka import FakeKafka
-from tests.agents.fake_worker import FakeWorker, check, some_ticks, until
+from tests.agents.fake_worker import INPUT, FakeWorker, check, some_ticks, until
 from tests.agents.virtual_time import run
 
 
@@ -17,6 +17,7 @@ def test_what_is_next_is_taken_at_once_and_not_polled_again() -> None:
         assert worker.tell(0, 4)
         assert worker.tell(4)
         assert [lane.processed for lane in worker.lanes] == [10]
+        assert worker.broker.seldom == {INPUT}, "it need not be fetched"
         worker.poll()
         assert worker.queued == 0
         await until(lambda: worker.broker.commits == [10])
@@ -37,6 +38,7 @@ def test_what_is_not_next_is_left_to_the_polls() -> None:
         await asyncio.sleep(0.1)
         assert worker.tell(0, 3)
         assert not worker.tell(2, 3)
+        assert not worker.broker.seldom, "what is missing is fetched at once"
         assert not worker.tell(5, 3)
         worker.poll()
         await until(lambda: worker.broker.commits == [10])
