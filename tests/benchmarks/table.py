@@ -135,7 +135,8 @@ def _cell(found: Spread | None) -> str:
         return ""
     if found.least == found.most:
         return number(found.median)
-    return f"{number(found.median)} ({number(found.least)}-{number(found.most)})"
+    to = "-" if found.least >= 0 else " to "
+    return f"{number(found.median)} ({number(found.least)}{to}{number(found.most)})"
 
 
 def number(value: float) -> str:

@@ -97,6 +97,13 @@ def test_limits() -> None:
     assert at_most.found({}) is None
 
 
+def test_the_range_of_a_slope_may_reach_below_zero() -> None:
+    case = throughput()
+    for value in (-0.5, -0.2, 0.1):
+        case.add("slope", ticks_s=value)
+    assert "-0.2 (-0.5 to 0.1)" in "\n".join(table.section(case))
+
+
 def test_targets_are_unlike_each_other() -> None:
     assert len({target[:4] for target in TARGETS}) == len(TARGETS)
 
