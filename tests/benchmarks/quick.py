@@ -3,7 +3,7 @@
     python -m tests.benchmarks.quick [--record]
 
 Each ratio is taken within this run and says how much better Hayate is than the other (below 1: how much worse), so it
-does not depend on how fast the machine is. What a busy neighbour spoils once is measured again, three times at most: a
+does not depend on how fast the machine is. What a busy neighbour spoils once is measured again, five times at most: a
 ratio has fallen where it did every time. `--record` writes them to recorded.json, beside this file, as what later runs
 are held against.
 """
@@ -22,7 +22,7 @@ from tests.benchmarks.targets import BARE, FAUST
 
 RECORDED = Path(__file__).with_name("recorded.json")
 MAY_FALL = 1 / 3
-TRIES = 3
+TRIES = 5
 TICKS = 200_000
 RUN_S = 6.0
 RATE = 1_000.0
@@ -104,7 +104,7 @@ def _recorded(path: Path) -> dict[str, float]:
 
 
 def verdict_of(measure: Callable[[], dict[str, float]], path: Path, *, record: bool) -> int:
-    """The verdict on what is measured, each ratio the best of up to three times."""
+    """The verdict on what is measured, each ratio the best of up to five times."""
     found = measure()
     for _ in range(TRIES - 1):
         if record or not fallen(found, _recorded(path)):

@@ -58,7 +58,7 @@ def test_record_then_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize(
     ("runs", "status", "measured"),
-    [([4.0], 0, 1), ([1.0, 4.0], 0, 2), ([1.0, 2.0, 3.5], 0, 3), ([1.0, 2.0, 1.5], 1, 3)],
+    [([4.0], 0, 1), ([1.0, 4.0], 0, 2), ([1.0, 2.0, 3.5], 0, 3), ([1.0, 2.0, 1.5, 1.0, 2.5], 1, 5)],
 )
 def test_what_is_disturbed_once_is_measured_again(
     tmp_path: Path, runs: list[float], status: int, measured: int
