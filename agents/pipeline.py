@@ -238,7 +238,7 @@ class AsyncPredictionPipeline:
 
     def _tell(self, partition: int, written: Written) -> None:
         """Features that this worker wrote go to their decision as soon as the broker has them: to fetch them as well
-        would cost a round trip and, at ordinary rates, a quarter of the worker's time."""
+        would cost a round trip."""
         records = records_of(self._features, partition, written)
         if self.ensemble.tell(TP(self._features, partition), records):
             self._metrics.told.inc(len(records))

@@ -1,6 +1,6 @@
 """Latency of the full path beside a bare aiokafka loop, open loop, in one run:
 
-    python -m tests.benchmarks.latency [--rates 1000,10000] [--seconds 6] [--rounds 7]
+    python -m tests.benchmarks.latency [--rates 1000,10000] [--seconds 6] [--rounds 7] [--poll-ms 4]
 
 Starts its own Kafka and Redis, one worker with every guarantee on, and in turn with it a bare loop that consumes a
 tick and produces a record of a feature record's size, computing nothing. Ticks are sent when they are due, whatever
@@ -138,12 +138,19 @@ class Load(NamedTuple):
     seconds: float
     rounds: int
     warmup: float
+    poll_ms: int | None = None
+    """The worker's HAYATE_POLL_MS, where it is not the default."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of the worker."""
+        return {} if self.poll_ms is None else {"HAYATE_POLL_MS": str(self.poll_ms)}
 
 
 async def compare(place: Ground, load: Load, json: Path | None) -> list[Case]:
     """Worker and bare loop in turn, at every rate; prints each round."""
     services, folder, cores, _ = place
-    world, bare = (World(services, f"b{uuid4().hex[:6]}-", folder) for _ in range(2))
+    world, bare = (World(services, f"b{uuid4().hex[:6]}-", folder, settings=load.settings) for _ in range(2))
     for corner in (world, bare):
         corner.create_topics()
     # The bare loop's process starts with nothing of ours loaded but what it needs.
@@ -166,7 +173,7 @@ async def compare(place: Ground, load: Load, json: Path | None) -> list[Case]:
         for corner in (world, bare):
             await measure(corner, rate=load.rates[0], symbols=load.symbols, seconds=load.warmup)
         for rate in load.rates:
-            case = place.describe(measure_case(rate), rounds=load.rounds, seconds=load.seconds)
+            case = place.describe(measure_case(rate), rounds=load.rounds, seconds=load.seconds, **load.settings)
             for number in range(load.rounds):
                 used = cpu_seconds(worker.process.pid)
                 found = await measure_all(world, rate=rate, symbols=load.symbols, seconds=load.seconds)
@@ -215,8 +222,10 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=6.0)
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--warmup", type=float, default=20.0, help="seconds of unmeasured load on each")
+    options.add_argument("--poll-ms", type=int, help="the worker's HAYATE_POLL_MS")
     given = options.parse_args()
-    load = Load(given.rates or [1_000.0, 10_000.0], given.symbols, given.seconds, given.rounds, given.warmup)
+    rates = given.rates or [1_000.0, 10_000.0]
+    load = Load(rates, given.symbols, given.seconds, given.rounds, given.warmup, given.poll_ms)
     with ground() as place:
         asyncio.run(compare(place, load, given.json))
 

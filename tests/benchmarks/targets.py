@@ -41,11 +41,10 @@ class Target(NamedTuple):
 
     def says(self, case: Case) -> str:
         """The target in words."""
-        unit = f"times {case.base}" if self.ratio and case.base != OURS else case.units[self.measure]
-        if self.ratio and case.base == OURS:
-            unit = f"times {self.contestant}"
-        limit = f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
-        return f"{limit} {unit}{' (lower end)' if self.lower_end else ''}"
+        limit = f"at least {self.at_least:.3g}" if self.at_least is not None else f"at most {self.at_most:.3g}"
+        if self.ratio:
+            limit += f" times {self.contestant if case.base == OURS else case.base}"
+        return f"{limit} (lower end)" if self.lower_end else limit
 
 
 def _throughput(case: str) -> list[Target]:
